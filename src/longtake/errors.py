@@ -1,0 +1,106 @@
+"""Every exception longtake raises.
+
+    LongtakeError
+    ├── ConfigError(ValueError)             a setting or a name is wrong; the message lists the valid ones
+    ├── MissingExtraError(ImportError)      an optional dependency is absent; the message has the pip line
+    ├── StoreError(OSError)                 a file of ours could not be written or read back
+    ├── VideoError                          the video cannot be used
+    │   ├── VideoNotFoundError(FileNotFoundError)
+    │   ├── VideoDecodeError                not a video, no picture track, or damaged where it was asked for
+    │   ├── VideoTimeoutError(TimeoutError) given up at the deadline; says what was decoded until then
+    │   └── SpanError(ValueError)           a time span is empty, inverted, not finite or outside the video
+    ├── ModelError                          the model gave no output
+    │   ├── ModelConnectionError(ConnectionError)   unreachable, or the connection broke
+    │   ├── ModelTimeoutError(TimeoutError)         no reply within the time allowed
+    │   ├── ModelAuthError(PermissionError)         the key was refused
+    │   ├── ModelRateLimitError                     still limited after all retries
+    │   ├── ModelRequestError(ValueError)           the server refused the request; sending it again cannot help
+    │   └── ModelReplyError                         the reply is not what the protocol promises
+    ├── FormatError                         the model's text could not be read; shown to the model
+    ├── ToolError                           a tool refused its arguments; shown to the model
+    └── ScoringError                        a scorer could not decide; never counted as 0
+
+Messages say what was found, what is allowed and what to do next. `FormatError`, `ToolError` and `SpanError` are
+caught in one place, the agent loop, which turns them into an observation the model can act on; all others end
+the run. Every exception takes its message as the only argument, so all of them pickle.
+"""
+
+__all__ = [
+    "ConfigError",
+    "FormatError",
+    "LongtakeError",
+    "MissingExtraError",
+    "ModelAuthError",
+    "ModelConnectionError",
+    "ModelError",
+    "ModelRateLimitError",
+    "ModelReplyError",
+    "ModelRequestError",
+    "ModelTimeoutError",
+    "ScoringError",
+    "SpanError",
+    "StoreError",
+    "ToolError",
+    "VideoDecodeError",
+    "VideoError",
+    "VideoNotFoundError",
+    "VideoTimeoutError",
+]
+
+
+class LongtakeError(Exception):
+    """Base of all errors raised here."""
+
+
+class ConfigError(LongtakeError, ValueError): ...
+
+
+class MissingExtraError(LongtakeError, ImportError): ...
+
+
+class StoreError(LongtakeError, OSError): ...
+
+
+class VideoError(LongtakeError): ...
+
+
+class VideoNotFoundError(VideoError, FileNotFoundError): ...
+
+
+class VideoDecodeError(VideoError): ...
+
+
+class VideoTimeoutError(VideoError, TimeoutError): ...
+
+
+class SpanError(VideoError, ValueError): ...
+
+
+class ModelError(LongtakeError): ...
+
+
+class ModelConnectionError(ModelError, ConnectionError): ...
+
+
+class ModelTimeoutError(ModelError, TimeoutError): ...
+
+
+class ModelAuthError(ModelError, PermissionError): ...
+
+
+class ModelRateLimitError(ModelError): ...
+
+
+class ModelRequestError(ModelError, ValueError): ...
+
+
+class ModelReplyError(ModelError): ...
+
+
+class FormatError(LongtakeError): ...
+
+
+class ToolError(LongtakeError): ...
+
+
+class ScoringError(LongtakeError): ...

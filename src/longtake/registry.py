@@ -1,0 +1,54 @@
+"""Names people type -> the objects that serve them. Built-ins by "module:attribute", plug-ins by entry point.
+
+A plug-in registers under the group ``longtake.<kind>``, for example in its pyproject.toml:
+
+    [project.entry-points."longtake.model"]
+    mymodel = "mypackage.mymodule:MyModel"
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Literal, TypeAlias
+
+from .errors import ConfigError
+
+__all__ = ["Kind", "names", "resolve"]
+
+Kind: TypeAlias = Literal["model", "agent", "scorer"]
+
+_BUILTIN: dict[Kind, dict[str, str]] = {
+    "model": {
+        "reader": "longtake.models.reader:Reader",
+        "openai": "longtake.models.openai:OpenAIModel",
+        "scripted": "longtake.models.scripted:ScriptedModel",
+    },
+    "agent": {
+        "direct": "longtake.agents.direct:Direct",
+        "crop": "longtake.agents.crop:Crop",
+        "team": "longtake.agents.team:Team",
+    },
+    "scorer": {
+        "choice": "longtake.scoring.scorers:choice",
+        "exact": "longtake.scoring.scorers:exact",
+        "number": "longtake.scoring.scorers:number",
+        "temporal_iou": "longtake.scoring.scorers:temporal_iou",
+        "format": "longtake.scoring.scorers:format_",
+    },
+}
+
+
+def names(kind: Kind) -> list[str]:
+    """Every name of this kind, built-in and installed."""
+    return sorted({*_BUILTIN[kind], *(entry.name for entry in entry_points(group=f"longtake.{kind}"))})
+
+
+def resolve(kind: Kind, name: str) -> Any:
+    """The object called ``name``. Raises `ConfigError` listing the known names."""
+    if target := _BUILTIN[kind].get(name):
+        module, attribute = target.split(":")
+        return getattr(import_module(module), attribute)
+    for entry in entry_points(group=f"longtake.{kind}", name=name):
+        return entry.load()
+    raise ConfigError(f"there is no {kind} {name!r}; known: {', '.join(names(kind))}")

@@ -1,0 +1,110 @@
+"""Files longtake owns: content fingerprints, atomic writes, the cache folder and a keyed cache on disk.
+
+A cache may be deleted at any time; nothing but time is lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import tempfile
+import threading
+from pathlib import Path
+
+import orjson
+
+from .errors import StoreError
+from .types import JSON
+
+__all__ = ["DiskCache", "cache_dir", "digest", "fingerprint", "write_atomic"]
+
+_BLOCK_BYTES = 1 << 20
+
+
+def cache_dir(*parts: str) -> Path:
+    """A folder under ``$LONGTAKE_CACHE``, by default ``~/.cache/longtake`` (``$XDG_CACHE_HOME`` heeded); made if absent."""
+    base = os.environ.get("LONGTAKE_CACHE")
+    root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "longtake"
+    folder = root.joinpath(*parts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise StoreError(
+            f"cannot make the cache folder {folder}: {e}; set LONGTAKE_CACHE to a folder you can write"
+        ) from e
+    return folder
+
+
+def fingerprint(path: Path) -> str:
+    """Names a file by its content, 32 hex digits: size and sha256 over its first, middle and last MiB.
+
+    Reading three MiB keeps this in milliseconds for files of many gigabytes; files up to 3 MiB are hashed whole."""
+    size = path.stat().st_size
+    state = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        if size <= 3 * _BLOCK_BYTES:
+            state.update(file.read())
+        else:
+            for start in (0, (size - _BLOCK_BYTES) // 2, size - _BLOCK_BYTES):
+                file.seek(start)
+                state.update(file.read(_BLOCK_BYTES))
+    return state.hexdigest()[:32]
+
+
+def digest(value: JSON) -> str:
+    """sha256 of the canonical JSON of ``value``, 64 hex digits: the same value, the same digest, anywhere."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replaces ``path`` by ``data`` in one step: a reader or a crash sees the old file or the new one, never a part."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                os.unlink(file.name)
+                raise
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, path)
+    except OSError as e:
+        raise StoreError(f"cannot write {path}: {e}") from e
+
+
+class DiskCache:
+    """Bytes by key in one SQLite file, safe for threads and processes. Past ``max_bytes`` the oldest entries go."""
+
+    def __init__(self, path: Path, *, max_bytes: int = 1 << 30) -> None:
+        self.path = path
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("create table if not exists entries (key text primary key, value blob, used integer)")
+            self._db.execute("create index if not exists by_use on entries (used)")
+        except sqlite3.Error as e:
+            raise StoreError(f"cannot use the cache file {path}: {e}; delete it, or set LONGTAKE_CACHE") from e
+
+    def get(self, key: str) -> bytes | None:
+        with self._lock:
+            row = self._db.execute("select value from entries where key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def put(self, key: str, value: bytes) -> None:
+        with self._lock:
+            self._db.execute("insert or replace into entries values (?, ?, unixepoch())", (key, value))
+            (total,) = self._db.execute("select coalesce(sum(length(value)), 0) from entries").fetchone()
+            if total > self.max_bytes:
+                self._db.execute(
+                    "delete from entries where key in (select key from entries order by used, rowid limit"
+                    " (select max(1, count(*) / 4) from entries))"
+                )
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
