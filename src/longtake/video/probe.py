@@ -1,0 +1,168 @@
+"""What is in a video file: its picture track, its clock, its key frames and how much of it is usable.
+
+Probing reads headers and one picture; it never reads the whole file. Results are kept per process, by fingerprint.
+Nothing here returns pictures.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..errors import VideoDecodeError, VideoNotFoundError
+from ..media import SubtitleTrack, VideoInfo
+from ..store import fingerprint
+
+__all__ = ["Track", "open_container", "probe", "reason"]
+
+_MAX_FIRST_PACKETS = 500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """The picture track that is read, and the integers its clock is made of.
+
+    ``start`` is the container's start in seconds: video time = pts * ``time_base`` - ``start``. ``key_pts`` are the
+    presentation times of the key frames (int64, ascending), None where the container lists none. ``turns`` is how
+    many quarter turns counter-clockwise show the stored picture upright; ``width`` and ``height`` of ``info`` have
+    them applied."""
+
+    path: Path
+    index: int
+    time_base: Fraction
+    start: Fraction
+    turns: int
+    key_pts: npt.NDArray[np.int64] | None
+    info: VideoInfo
+
+    def seconds(self, pts: int) -> float:
+        return float(pts * self.time_base - self.start)
+
+    def pts(self, seconds: float) -> int:
+        """The last tick not after ``seconds``. A microsecond is granted, for times that went through floats."""
+        ticks = (Fraction(seconds) + Fraction(1, 1_000_000) + self.start) / self.time_base
+        return ticks.numerator // ticks.denominator
+
+
+def reason(error: Exception) -> str:
+    """What FFmpeg says, without its error number."""
+    text = getattr(error, "strerror", None) or str(error)
+    return str(text).strip().rstrip(".") or type(error).__name__
+
+
+def open_container(path: Path) -> InputContainer:
+    """Opens a regular file with FFmpeg. Raises `VideoNotFoundError` or `VideoDecodeError`, one line each."""
+    if not path.exists():
+        raise VideoNotFoundError(f"there is no file {path}; give the path of a video file on this machine")
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "not a regular file"
+        raise VideoDecodeError(f"{path} is {kind}; give the path of a video file")
+    if path.stat().st_size == 0:
+        raise VideoDecodeError(f"{path} is empty (0 bytes); fetch or copy it again")
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except (av.error.FFmpegError, OSError) as e:
+        raise VideoDecodeError(
+            f"{path} cannot be read as a video: {reason(e)}; it is another kind of file or was cut off"
+        ) from e
+
+
+_known: dict[tuple[str, str], Track] = {}
+_known_lock = threading.Lock()
+
+
+def probe(path: Path) -> Track:
+    """The `Track` of a file; the second call for the same content costs a fingerprint.
+
+    Raises `VideoNotFoundError` and `VideoDecodeError`."""
+    with open_container(path) as container:
+        key = (str(path), fingerprint(path))
+        with _known_lock:
+            found = _known.get(key)
+        if found is not None:
+            return found
+        track = _read_track(container, path, key[1])
+    with _known_lock:
+        _known[key] = track
+    return track
+
+
+def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
+    streams = [s for s in container.streams.video if not int(s.disposition) & 0x400]
+    if not streams:
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "none"
+        raise VideoDecodeError(f"{path} has no picture track (tracks: {kinds}); give a file with moving pictures")
+    best = container.streams.best("video")
+    return best if isinstance(best, VideoStream) and best in streams else streams[0]
+
+
+def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+    problem = "it has no packets"
+    for number, packet in enumerate(container.demux(stream)):
+        if number > _MAX_FIRST_PACKETS:
+            break
+        try:
+            for frame in packet.decode():
+                if isinstance(frame, VideoFrame):
+                    return frame
+        except av.error.FFmpegError as e:
+            problem = reason(e)
+    raise VideoDecodeError(
+        f"{path}: no picture of its {stream.codec_context.name} track can be decoded ({problem}); the file is damaged"
+    )
+
+
+def _read_track(container: InputContainer, path: Path, print_: str) -> Track:
+    stream = _picture_stream(container, path)
+    if stream.codec_context is None or stream.time_base is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise VideoDecodeError(f"{path}: FFmpeg has no decoder for its picture track; convert it to H.264 in mp4")
+    first = _first_picture(container, stream, path)
+    turns = round(first.rotation / 90) % 4
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    width, height = max(1, round(first.width * aspect)), first.height
+    if turns % 2:
+        width, height = height, width
+    start = Fraction(container.start_time or 0, 1_000_000)
+    duration = container.duration / 1e6 if container.duration else 0.0
+    info = VideoInfo(
+        uri=str(path),
+        fingerprint=print_,
+        duration_seconds=duration,
+        average_fps=float(stream.average_rate or stream.guessed_rate or 0),
+        num_frames=stream.frames or None,
+        width=width,
+        height=height,
+        codec=stream.codec_context.name,
+        has_audio=bool(container.streams.audio),
+        subtitle_tracks=tuple(
+            SubtitleTrack(s.index, s.codec_context.name if s.codec_context else "unknown", s.language)
+            for s in container.streams.subtitles
+        ),
+    )
+    track = Track(path, stream.index, stream.time_base, start, turns, None, info)
+    keys = _key_pts(container, stream)
+    return replace(track, key_pts=keys)
+
+
+def _key_pts(container: InputContainer, stream: VideoStream) -> npt.NDArray[np.int64] | None:
+    """Key frames as the container's index lists them.
+
+    An index holds decoding times; the distance to presentation is read off one key packet."""
+    container.seek(0, stream=stream)
+    packet = next(iter(container.demux(stream)), None)
+    keys = np.array([e.timestamp for e in stream.index_entries if e.is_keyframe and not e.is_discard], dtype=np.int64)
+    if packet is None or packet.pts is None or len(keys) == 0:
+        return None
+    if "mp4" in container.format.name:
+        return keys + (packet.pts - int(keys[0]))
+    return keys if len(keys) > 1 else None
