@@ -1,0 +1,186 @@
+"""Tool calls as text: reading what a model wrote, tolerantly and typed, and writing it in the form models were taught.
+
+The form is Hermes markup, ``<tool_call>{"name": ..., "arguments": {...}}</tool_call>``, as Qwen and many others use
+it. Pure text; nothing written by a model is ever evaluated. A call that cannot be read is not dropped: it becomes a
+`ToolCall` with its raw text in ``malformed``, so that the model can be told.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard, cast
+
+from ..types import JSON, ToolCall, ToolSpec
+
+__all__ = [
+    "TextCalls",
+    "call_id",
+    "read_arguments",
+    "read_call",
+    "read_tool_calls",
+    "render_tool_call",
+    "render_tools",
+    "tool_schema",
+]
+
+_OPEN, _CLOSE = "<tool_call>", "</tool_call>"
+_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*(?:```)?\s*\Z", re.DOTALL)
+_NAME = re.compile(r'"name"\s*:\s*"([\w.-]{1,64})"')
+_ARGUMENT_KEYS = ("arguments", "parameters", "args")
+
+
+@dataclass(frozen=True, slots=True)
+class TextCalls:
+    """``text`` is what was said beside the calls (thinking kept), ``calls`` in the order written."""
+
+    text: str
+    calls: tuple[ToolCall, ...]
+
+
+def call_id(index: int) -> str:
+    """Id of the ``index``-th call of a conversation. Nine letters and digits, the strictest form servers ask for."""
+    return f"call{index:05d}"
+
+
+def read_tool_calls(text: str, *, first_index: int = 0) -> TextCalls:
+    """Every ``<tool_call>`` in ``text`` that is not inside closed thinking; several per reply, closed or not.
+
+    An end that was cut off (``<tool_call>{"na``, or even ``<tool_c``) is a malformed call, never part of the answer.
+    ``first_index`` numbers the ids: pass how many calls the conversation already has."""
+    calls = list[ToolCall]()
+    said = list[str]()
+    for thinking, piece in _split_thinking(text):
+        if thinking:
+            said.append(piece)
+            continue
+        before, *bodies = piece.split(_OPEN)
+        said.append(before)
+        for body in bodies:
+            inside, _, after = body.partition(_CLOSE)
+            calls += _read_body(inside, first_index + len(calls))
+            said.append(after)
+    rest = "".join(said)
+    if cut := _cut_opening(rest):
+        calls.append(_malformed(cut, first_index + len(calls)))
+        rest = rest[: -len(cut)]
+    return TextCalls(rest.strip() if calls else text, tuple(calls))
+
+
+def read_arguments(raw: object) -> Mapping[str, JSON] | None:
+    """The arguments of a call as an object: given as one, or as JSON text of one (even encoded twice). Else None."""
+    for _ in range(2):
+        if not isinstance(raw, str):
+            break
+        raw = _load(raw) if raw.strip() else {}
+    return raw if _is_object(raw) else None
+
+
+def render_tool_call(call: ToolCall) -> str:
+    """The call in Hermes markup; a malformed one with the text that came."""
+    body = call.malformed
+    if body is None:
+        body = json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
+    return f"{_OPEN}\n{body.replace(_OPEN, '').replace(_CLOSE, '').strip()}\n{_CLOSE}"
+
+
+def render_tools(tools: Sequence[ToolSpec]) -> str:
+    """What stands in the system prompt for models that take tools as text; the wording Qwen models are trained on."""
+    lines = "\n".join(json.dumps(tool_schema(tool), ensure_ascii=False) for tool in tools)
+    return (
+        "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+        f"You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n{lines}\n</tools>\n\n"
+        "For each function call, return a json object with function name and arguments within "
+        f"{_OPEN}{_CLOSE} XML tags:\n"
+        f'{_OPEN}\n{{"name": <function-name>, "arguments": <args-json-object>}}\n{_CLOSE}'
+    )
+
+
+def tool_schema(tool: ToolSpec) -> dict[str, JSON]:
+    """The tool as chat-completions endpoints take it."""
+    function: dict[str, JSON] = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": dict(tool.parameters),
+    }
+    return {"type": "function", "function": function}
+
+
+def _split_thinking(text: str) -> Iterator[tuple[bool, str]]:
+    """(is it thinking?, piece) in order. A lone ``</think>`` ends thinking that the prompt had opened."""
+    _, lone_end, _ = text.rpartition("</think>")
+    if lone_end and "<think>" not in text:
+        end = text.rindex("</think>") + len("</think>")
+        yield True, text[:end]
+        yield False, text[end:]
+        return
+    at = 0
+    for match in _THINKING.finditer(text):
+        yield False, text[at : match.start()]
+        yield True, match[0]
+        at = match.end()
+    yield False, text[at:]
+
+
+def _read_body(body: str, index: int) -> list[ToolCall]:
+    fenced = _FENCE.match(body)
+    value = _load(fenced[1] if fenced else body)
+    items: list[object] = cast(list[object], value) if isinstance(value, list) and value else [value]
+    calls = list[ToolCall]()
+    for item in items:
+        call = read_call(item, index + len(calls))
+        if call is None:
+            return [_malformed(body.strip(), index)]
+        calls.append(call)
+    return calls
+
+
+def read_call(value: object, index: int = 0) -> ToolCall | None:
+    """One call as JSON, ``{"name", "arguments"}`` or inside ``{"function": ...}``; None if it is not one."""
+    if _is_object(value) and _is_object(function := value.get("function")):
+        value = function
+    if not _is_object(value):
+        return None
+    name = value.get("name")
+    arguments = read_arguments(next((value[key] for key in _ARGUMENT_KEYS if key in value), ""))
+    if not isinstance(name, str) or not name or arguments is None:
+        return None
+    return ToolCall(call_id(index), name, arguments)
+
+
+def _malformed(raw: str, index: int) -> ToolCall:
+    name = _NAME.search(raw)
+    return ToolCall(call_id(index), name[1] if name else "", {}, malformed=raw)
+
+
+def _cut_opening(text: str) -> str:
+    """The beginning of ``<tool_call>`` that ``text`` ends with, long enough to be meant; "" if none."""
+    for length in range(len(_OPEN) - 1, len("<tool") - 1, -1):
+        if text.endswith(_OPEN[:length]):
+            return _OPEN[:length]
+    return ""
+
+
+def _load(text: str) -> object:
+    """The first JSON value of ``text`` (models append braces and remarks), None if there is none.
+
+    Line breaks inside strings pass; NaN and infinities do not, since they are not JSON."""
+    try:
+        value, _ = _DECODER.raw_decode(text.strip())
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(strict=False, parse_constant=_no_constant)
+
+
+def _is_object(value: object) -> TypeGuard[Mapping[str, JSON]]:
+    return isinstance(value, dict)
