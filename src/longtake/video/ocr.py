@@ -1,0 +1,263 @@
+"""Text in the pictures of a video, read by RapidOCR (extra ``[ocr]``, models in its wheel, no network).
+
+Owns which pictures are read, the engine, and the journal that makes an interrupted pass go on where it stopped.
+How readings become cues is in `sightings`. Runs when called, never in the background.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from ..errors import MissingExtraError, SpanError, StoreError, VideoDecodeError
+from ..store import cache_dir
+from ..types import Box, Cue, TimeSpan
+from .decode import Video
+from .scenes import detect
+from .sightings import Line, Sighting, blocks_to_cues, moment_spans, reading_order, skim_spans
+
+__all__ = ["Progress", "available", "moments", "read_moments", "read_picture", "skim"]
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) pictures."""
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of what is read from a picture; a change makes the journals of earlier versions unread."""
+SKIM_PIXELS = 960 * 540
+CLOSE_PIXELS = 1920 * 1080
+MIN_SCORE = 0.8
+"""Below this nearly everything is texture read as letters; captions and signs are read at 0.9 and above."""
+SKIM_SECONDS = 10.0
+SKIM_PICTURES = 60
+"""A scene is read at least every 10 s; a short video more often, up to once a second, for 60 pictures in all."""
+_CHUNK = 8
+_REMEMBERED = 16
+_SAME_BLOCK = 8.0
+"""Largest change of the mean grey (0 to 255) of an 8x8 block that coding noise makes; a changed letter makes 20."""
+
+_engine_lock = threading.Lock()
+_engine: _Engine | None = None
+
+
+class _Result(Protocol):
+    boxes: npt.NDArray[np.float32] | None
+    txts: tuple[str, ...] | None
+    scores: tuple[float, ...] | None
+
+
+class _Engine(Protocol):
+    def __call__(self, img_content: npt.NDArray[np.uint8], /) -> _Result: ...
+
+
+def available() -> bool:
+    """Whether the ``[ocr]`` extra is installed; loads nothing."""
+    return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
+
+
+def _load_engine() -> _Engine:
+    """The engine of this process. Threads: the cores this process may use, at most 4; more gain nothing here."""
+    try:
+        rapidocr: Any = import_module("rapidocr")
+        import_module("onnxruntime")
+    except ImportError as e:
+        raise MissingExtraError(
+            f"reading text in pictures needs the ocr extra ({e}): pip install 'longtake[ocr]'"
+        ) from e
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    params = {
+        "Global.log_level": "critical",  # it warns on every picture without text
+        "Global.use_cls": False,  # text upside down is not worth a third model
+        "Global.text_score": MIN_SCORE,
+        "Det.limit_type": "max",  # never enlarge: the size is chosen when the picture is decoded
+        "Det.limit_side_len": 2000,
+        "EngineConfig.onnxruntime.intra_op_num_threads": min(4, cores),
+        "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+    }
+    return cast("_Engine", rapidocr.RapidOCR(params=params))
+
+
+def read_picture(picture: npt.NDArray[np.uint8]) -> tuple[Line, ...]:
+    """Lines of text in an RGB picture (H, W, 3), in reading order. Raises `MissingExtraError` without the extra.
+
+    A lone letter is noise far more often than a sign and is dropped; a lone digit may be a score and is kept."""
+    global _engine
+    with _engine_lock:  # one picture at a time: the engine itself uses all cores
+        if _engine is None:
+            _engine = _load_engine()
+        result = _engine(np.ascontiguousarray(picture[:, :, ::-1]))
+    if result.txts is None or result.boxes is None or result.scores is None:
+        return ()
+    height, width = picture.shape[:2]
+    lines: list[Line] = []
+    for text, score, corners in zip(result.txts, result.scores, result.boxes, strict=True):
+        shown = " ".join(text.split())
+        marks = [c for c in shown if c.isalnum()]
+        if score < MIN_SCORE or len(marks) < 1 or (len(marks) == 1 and not marks[0].isdigit()):
+            continue
+        left, top = np.clip(corners.min(axis=0) / (width, height), 0, 1)
+        right, bottom = np.clip(corners.max(axis=0) / (width, height), 0, 1)
+        if left < right and top < bottom:
+            box = Box(*(round(float(side), 4) for side in (left, top, right, bottom)))
+            lines.append(Line(shown, round(float(score), 3), box))
+    return reading_order(lines)
+
+
+# -------------------------------------------------------------------------------------------- which pictures
+
+
+def moments(scenes: Sequence[TimeSpan], keyframes: npt.NDArray[np.float64], duration_seconds: float) -> list[float]:
+    """Seconds at which to read: the middles of equal parts of each scene, none longer than 10 s (see `SKIM_PICTURES`).
+
+    A middle moves to a key frame of its own part, if there is one, since that picture is decoded alone."""
+    longest = min(SKIM_SECONDS, max(1.0, duration_seconds / SKIM_PICTURES))
+    found: set[float] = set()
+    for scene in scenes:
+        num_parts = math.ceil(scene.duration / longest - 1e-9)
+        part = scene.duration / num_parts
+        for number in range(num_parts):
+            start, end = scene.start + number * part, scene.start + (number + 1) * part
+            middle = (start + end) / 2
+            inside = keyframes[(keyframes >= start) & (keyframes < end)]
+            found.add(float(inside[np.abs(inside - middle).argmin()]) if len(inside) else middle)
+    return sorted(round(moment, 3) for moment in found)
+
+
+class _Pictures:
+    """The last few pictures that were read, so that one that looks the same is not read again."""
+
+    def __init__(self) -> None:
+        self._known: deque[tuple[npt.NDArray[np.float32], tuple[Line, ...]]] = deque(maxlen=_REMEMBERED)
+
+    def lines(self, picture: npt.NDArray[np.uint8]) -> tuple[Line, ...]:
+        grey = picture.mean(axis=2, dtype=np.float32)
+        rows, columns = max(1, grey.shape[0] // 8), max(1, grey.shape[1] // 8)
+        cut = grey[: rows * 8, : columns * 8]
+        blocks = cut.reshape(rows, cut.shape[0] // rows, columns, cut.shape[1] // columns).mean(axis=(1, 3))
+        for known, lines in reversed(self._known):
+            if known.shape == blocks.shape and np.abs(known - blocks).max() < _SAME_BLOCK:
+                return lines
+        lines = read_picture(picture)
+        self._known.append((blocks, lines))
+        return lines
+
+
+# --------------------------------------------------------------------------------------------------- reading
+
+
+class _Journal:
+    """What was read at which moment of a video, one JSON line each, appended as it comes.
+
+    Each record starts with a line end, so a record cut short by a crash spoils only itself; such lines are skipped
+    and read again. Appending is one write, so several processes may work on the same video."""
+
+    def __init__(self, fingerprint: str, max_pixels: int) -> None:
+        self.path: Path = cache_dir("text", fingerprint) / f"screen-v{VERSION}-{max_pixels}.jsonl"
+
+    def load(self) -> dict[float, tuple[Line, ...]]:
+        found: dict[float, tuple[Line, ...]] = {}
+        if not self.path.exists():
+            return found
+        for record in self.path.read_bytes().splitlines():
+            try:
+                moment, lines = orjson.loads(record) if record else (None, ())
+                if moment is not None:
+                    found[float(moment)] = tuple(Line(text, float(score), Box(*box)) for text, score, box in lines)
+            except (ValueError, TypeError, SpanError):
+                log.debug("a damaged line of %s is read again", self.path)
+        return found
+
+    def add(self, moment: float, lines: Sequence[Line]) -> None:
+        boxes = [[line.box.left, line.box.top, line.box.right, line.box.bottom] for line in lines]
+        values = [[line.text, line.score, box] for line, box in zip(lines, boxes, strict=True)]
+        record = b"\n" + orjson.dumps([moment, values]) + b"\n"
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                file.write(record)
+        except OSError as e:
+            raise StoreError(f"cannot write {self.path}: {e}; set LONGTAKE_CACHE to a folder you can write") from e
+
+
+def _pictures(
+    video: Video, seconds: Sequence[float], max_pixels: int, min_pixels: int
+) -> Iterator[tuple[float, npt.NDArray[np.uint8] | None]]:
+    """(moment, picture), the picture None where the file is damaged."""
+    for at in range(0, len(seconds), _CHUNK):
+        chunk = seconds[at : at + _CHUNK]
+        try:
+            frames = video.frames_at(chunk, max_pixels=max_pixels, min_pixels=min_pixels)
+        except VideoDecodeError:
+            for moment in chunk:
+                try:
+                    yield moment, video.frames_at([moment], max_pixels=max_pixels, min_pixels=min_pixels).pixels[0]
+                except VideoDecodeError as e:
+                    log.warning("no text is read at %.3f s of %s: %s", moment, video.path, e)
+                    yield moment, None
+        else:
+            yield from zip(chunk, frames.pixels, strict=True)
+
+
+def _sightings(
+    video: Video, seconds: Sequence[float], on_progress: Progress | None, *, max_pixels: int, min_pixels: int = 0
+) -> list[Sighting]:
+    """What is read at each of ``seconds`` (ascending); moments where the file is damaged are left out."""
+    journal = _Journal(video.info.fingerprint, max_pixels)
+    known = journal.load()
+    missing = [moment for moment in seconds if moment not in known]
+    done = len(seconds) - len(missing)
+    pictures = _Pictures()
+    if on_progress:
+        on_progress(done, len(seconds))
+    for moment, picture in _pictures(video, missing, max_pixels, min_pixels):
+        if picture is not None:
+            known[moment] = pictures.lines(picture)
+            journal.add(moment, known[moment])
+        done += 1
+        if on_progress:
+            on_progress(done, len(seconds))
+    return [Sighting(moment, known[moment]) for moment in seconds if moment in known]
+
+
+def skim(video: Video, on_progress: Progress | None = None) -> tuple[Cue, ...]:
+    """On-screen text of the whole video, one pass over its scenes (see `moments` for which pictures).
+
+    Text shown for less than the distance of two pictures of a scene may be missed; `read_moments` reads where it
+    is asked. Spans: see `skim_spans`. Interrupted, the next call goes on where this one stopped. Raises
+    `MissingExtraError` without the ``[ocr]`` extra."""
+    _require()
+    scenes = detect(video)
+    seconds = moments(scenes, video.keyframe_seconds(), video.info.duration_seconds)
+    sightings = _sightings(video, seconds, on_progress, max_pixels=SKIM_PIXELS)
+    spans = skim_spans([sighting.seconds for sighting in sightings], scenes)
+    return blocks_to_cues(sightings, spans, max_gap_seconds=2.5 * SKIM_SECONDS)
+
+
+def read_moments(video: Video, seconds: Sequence[float]) -> tuple[Cue, ...]:
+    """On-screen text of exactly the pictures shown at ``seconds``, at full useful resolution.
+
+    A line seen at moments up to 10 s apart is one cue from the first to the last. Raises `SpanError` for a moment
+    outside the video and `MissingExtraError` without the ``[ocr]`` extra."""
+    _require()
+    ordered = sorted({round(moment, 3) for moment in seconds})
+    sightings = _sightings(video, ordered, None, max_pixels=CLOSE_PIXELS, min_pixels=CLOSE_PIXELS // 4)
+    frame_seconds = 1 / video.info.average_fps if video.info.average_fps > 0 else 0.04
+    spans = moment_spans([sighting.seconds for sighting in sightings], frame_seconds)
+    return blocks_to_cues(sightings, spans, max_gap_seconds=SKIM_SECONDS)
+
+
+def _require() -> None:
+    if not available():
+        raise MissingExtraError("reading text in pictures needs the ocr extra: pip install 'longtake[ocr]'")
