@@ -10,7 +10,7 @@
     │   ├── VideoTimeoutError(TimeoutError) given up at the deadline; says what was decoded until then
     │   └── SpanError(ValueError)           a time span is empty, inverted, not finite or outside the video
     ├── ModelError                          the model gave no output
-    │   ├── ModelConnectionError(ConnectionError)   unreachable, or the connection broke
+    │   ├── ModelConnectionError(ConnectionError)   unreachable, cut off, or the server failed
     │   ├── ModelTimeoutError(TimeoutError)         no reply within the time allowed
     │   ├── ModelAuthError(PermissionError)         the key was refused
     │   ├── ModelRateLimitError                     still limited after all retries
@@ -76,7 +76,9 @@ class VideoTimeoutError(VideoError, TimeoutError): ...
 class SpanError(VideoError, ValueError): ...
 
 
-class ModelError(LongtakeError): ...
+class ModelError(LongtakeError):
+    retry_after_seconds: float | None = None
+    """How long the server asked to wait before the next request."""
 
 
 class ModelConnectionError(ModelError, ConnectionError): ...

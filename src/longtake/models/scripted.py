@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import orjson
 
@@ -63,11 +63,11 @@ class ScriptedModel:
             if not line.strip():
                 continue
             try:
-                value = orjson.loads(line)
+                value: Any = orjson.loads(line)
                 if isinstance(value, dict) and "key" in value:
                     recorded[value["key"]].append(from_json(ModelOutput, orjson.dumps(value["output"])))
                 else:
-                    written.append(_reply(value))
+                    written.append(_reply(cast(object, value)))
             except (ValueError, TypeError, KeyError, StoreError) as e:
                 raise ConfigError(
                     f"{path} line {number} is not a reply ({e}); allowed: a JSON string,"

@@ -1,0 +1,247 @@
+"""Any endpoint that speaks chat completions: vLLM, SGLang, OpenAI, Gemini, Ollama, ... Owns the HTTP and its errors.
+
+On aiohttp and orjson, since one process keeps hundreds of requests with large bodies in flight. A key, wherever the
+server may echo it, never reaches a message, a log line or a trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import aiohttp
+import orjson
+import yarl
+
+from ..errors import (
+    ConfigError,
+    ModelConnectionError,
+    ModelError,
+    ModelReplyError,
+    ModelRequestError,
+    ModelTimeoutError,
+)
+from ..types import JSON, GenerateConfig, Message, ModelOutput, ToolSpec
+from .base import Patience
+from .prices import configured_prices
+from .refusals import Redactor, refusal
+from .reply import Asked, read_reply
+from .wire import EndpointOptions, write_request
+
+__all__ = ["EndpointOptions", "OpenAIModel"]
+
+_OPENAI_URL = "https://api.openai.com/v1"
+_UNKNOWN_MODEL = re.compile(rb"(?i)model_not_found|model\b.{0,100}(?:does not exist|not found)")
+_CONNECT_SECONDS = 15.0
+_MODELS_SECONDS = 10.0
+
+
+class OpenAIModel:
+    """The model ``name`` behind an OpenAI-compatible endpoint.
+
+    ``base_url``: else ``$OPENAI_BASE_URL``, else OpenAI's. ``api_key``: else ``$OPENAI_API_KEY``; local servers need
+    none. One object may be used by many tasks, and by one event loop after the other; connections close with the
+    loop, or with `aclose`. Raises `ConfigError` for a bad address or a missing key."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        options: EndpointOptions | None = None,
+    ) -> None:
+        if not name:
+            raise ConfigError("a model needs a name, for example openai:gpt-5 or ollama:qwen3-vl")
+        self.name = name
+        self.options = options or EndpointOptions()
+        url = _endpoint(base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI_URL)
+        key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
+        if not key and url.host == "api.openai.com":
+            raise ConfigError(
+                "OpenAI needs a key: set OPENAI_API_KEY, or give base_url (OPENAI_BASE_URL) of another endpoint"
+            )
+        self._url = url.with_user(None)
+        self.base_url = str(self._url.with_query(None))
+        self._redactor = Redactor(key, url)
+        self._headers = _headers(key, url)
+        self._patience = Patience(max_in_flight=self.options.max_in_flight, max_attempts=self.options.max_attempts)
+        self._wants_completion_tokens = False
+        self._sessions = dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[Any]]]()
+
+    @classmethod
+    def from_spec(
+        cls,
+        argument: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        options: EndpointOptions | None = None,
+    ) -> OpenAIModel:
+        """``openai:NAME`` on the command line."""
+        return cls(argument, base_url=base_url, api_key=api_key, options=options)
+
+    def __repr__(self) -> str:
+        return f"OpenAIModel({self.name!r}, base_url={self.base_url!r})"
+
+    @property
+    def identity(self) -> JSON:
+        """What beside the request decides the reply; no secrets in it."""
+        options = self.options
+        shown = (options.tool_style, options.tool_images, options.jpeg_quality, options.max_side, dict(options.extra))
+        return ["chat completions", self.base_url, self.name, *shown]
+
+    @cached_property
+    def _prices(self) -> Mapping[str, Any]:
+        return configured_prices() if self.options.prices is None else self.options.prices
+
+    async def generate(
+        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
+    ) -> ModelOutput:
+        """The reply. Raises the `ModelError` that fits; what can heal was tried again by then."""
+        started = time.perf_counter()
+        num_calls = sum(len(message.tool_calls) for message in messages)
+        asked = Asked(self.name, bool(tools), num_calls, self._prices)
+        request = await write_request(self.name, messages, tools, config, self.options)
+        output = await self._patience.call(lambda: self._ask(request, asked))
+        return replace(output, seconds=time.perf_counter() - started)
+
+    async def aclose(self) -> None:
+        """Closes the connections of the running event loop."""
+        if found := self._sessions.get(asyncio.get_running_loop()):
+            await found[1].aclose()
+
+    async def _ask(self, request: dict[str, Any], asked: Asked) -> ModelOutput:
+        """One attempt."""
+        if self._wants_completion_tokens and "max_tokens" in request:
+            request["max_completion_tokens"] = request.pop("max_tokens")
+        status, headers, body = await self._send("POST", "chat/completions", orjson.dumps(request))
+        self._patience.has_answered = True
+        if status == 200:
+            try:
+                return read_reply(body, asked)
+            except ModelReplyError as e:
+                raise ModelReplyError(self._redactor.clean(str(e))) from None
+        if status == 400 and b"max_completion_tokens" in body and "max_tokens" in request:
+            self._wants_completion_tokens = True
+            return await self._ask(request, asked)
+        error = refusal(self._redactor, self.base_url, self.name, status, headers, body)
+        if status == 404 or (status == 400 and _UNKNOWN_MODEL.search(body)):
+            error = type(error)(f"{error}{await self._known_models()}")
+        raise error
+
+    async def _known_models(self) -> str:
+        """The end of a message about an unknown model: the names the server has, "" if ours is one of them."""
+        try:
+            async with asyncio.timeout(_MODELS_SECONDS):
+                status, _, body = await self._send("GET", "models")
+            listed: list[Any] = orjson.loads(body)["data"] if status == 200 else []
+            known = [str(entry["id"]) for entry in listed]
+        except (ModelError, TimeoutError, ValueError, KeyError, TypeError):
+            known = list[str]()
+        if self.name in known:
+            return ""
+        if not known:
+            return f"; is {self.base_url} the whole address (most end in /v1)?"
+        return self._redactor.clean(f"; this server has the models {', '.join(known[:20])}")
+
+    async def _send(self, method: str, path: str, data: bytes | None = None) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and whole body of the answer. Raises `ModelConnectionError` or `ModelTimeoutError`."""
+        seconds = self.options.timeout_seconds
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                (await self._session()).request(
+                    method,
+                    (self._url / path).with_query(self._url.query),
+                    data=None if data is None else io.BytesIO(data),
+                    headers=self._headers,
+                    allow_redirects=False,
+                ) as response,
+            ):
+                return response.status, response.headers, await self._body(response)
+        except ModelError:
+            raise
+        except aiohttp.ServerTimeoutError as e:
+            raise ModelConnectionError(f"{self.base_url} could not be reached within {_CONNECT_SECONDS:g} s") from e
+        except TimeoutError as e:
+            raise ModelTimeoutError(f"no reply from {self.base_url} within {seconds:g} s; raise timeout_seconds") from e
+        except aiohttp.ClientSSLError as e:
+            raise ModelRequestError(
+                f"no secure connection to {self.base_url}: {self._redactor.clean(str(e))}"
+            ) from None
+        except aiohttp.ClientConnectorError as e:
+            raise ModelConnectionError(
+                f"cannot reach {self.base_url}: {self._redactor.clean(str(e.os_error))};"
+                " is the server running and is the base URL right?"
+            ) from None
+        except (aiohttp.ClientError, OSError) as e:
+            said = self._redactor.clean(str(e)) or type(e).__name__
+            raise ModelConnectionError(f"the connection to {self.base_url} broke: {said}") from None
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """Read piece by piece: some servers send headers and blank lines at once and the reply when it is there."""
+        pieces = list[bytes]()
+        while True:
+            try:
+                async with asyncio.timeout(self.options.idle_seconds):
+                    piece = await response.content.readany()
+            except TimeoutError as e:
+                raise ModelTimeoutError(
+                    f"the reply from {self.base_url} stalled for {self.options.idle_seconds:g} s"
+                ) from e
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+
+    async def _session(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if loop not in self._sessions:
+            keeper = self._keep_session(loop)
+            self._sessions[loop] = (await anext(keeper), keeper)
+        return self._sessions[loop][0]
+
+    async def _keep_session(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[aiohttp.ClientSession]:
+        """A generator, because an event loop that ends closes its generators: so the session ends with its loop."""
+        local = self._url.host in ("localhost", "127.0.0.1", "::1")
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+            trust_env=not local,
+        ) as session:
+            try:
+                yield session
+            finally:
+                self._sessions.pop(loop, None)
+
+
+def _endpoint(base_url: str) -> yarl.URL:
+    """The address requests go to, without ``/chat/completions``. Raises `ConfigError`."""
+    try:
+        url = yarl.URL(base_url.strip())
+    except ValueError:
+        url = yarl.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError("the base URL must be http(s)://HOST[:PORT]/v1, and the one given is not (not shown: keys)")
+    path = url.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    return url.with_path(path or "/", keep_query=True).with_fragment(None)
+
+
+def _headers(key: str, url: yarl.URL) -> dict[str, str]:
+    """The key goes first; a user and password in the address serve only without one."""
+    headers = {"Content-Type": "application/json", "User-Agent": "longtake"}
+    if key and not re.fullmatch(r"[\x21-\x7e]+", key):
+        raise ConfigError("the API key holds a blank or a letter that no key has; copy it again")
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    elif url.user:
+        headers["Authorization"] = aiohttp.BasicAuth(url.user, url.password or "").encode()
+    return headers
