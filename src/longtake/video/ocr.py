@@ -14,19 +14,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
-from ..errors import MissingExtraError, SpanError, StoreError, VideoDecodeError
+from ..errors import MissingExtraError, VideoDecodeError
 from ..store import cache_dir
-from ..types import Box, Cue, TimeSpan
+from ..types import JSON, Box, Cue, TimeSpan
 from .decode import Video
-from .scenes import detect
-from .sightings import Line, Sighting, blocks_to_cues, moment_spans, reading_order, skim_spans
+from .journal import Journal
+from .sightings import Line, Sighting, blocks_to_cues, moment_spans, skim_spans
 
 __all__ = ["Progress", "available", "moments", "read_moments", "read_picture", "skim"]
 
@@ -41,6 +39,7 @@ SKIM_PIXELS = 960 * 540
 CLOSE_PIXELS = 1920 * 1080
 MIN_SCORE = 0.8
 """Below this nearly everything is texture read as letters; captions and signs are read at 0.9 and above."""
+_SURE_DIGIT = 0.97
 SKIM_SECONDS = 10.0
 SKIM_PICTURES = 60
 """A scene is read at least every 10 s; a short video more often, up to once a second, for 60 pictures in all."""
@@ -91,9 +90,10 @@ def _load_engine() -> _Engine:
 
 
 def read_picture(picture: npt.NDArray[np.uint8]) -> tuple[Line, ...]:
-    """Lines of text in an RGB picture (H, W, 3), in reading order. Raises `MissingExtraError` without the extra.
+    """Lines of text in an RGB picture (H, W, 3). Raises `MissingExtraError` without the extra.
 
-    A lone letter is noise far more often than a sign and is dropped; a lone digit may be a score and is kept."""
+    A lone letter is noise far more often than a sign and is dropped; a lone digit may be a score and is kept if the
+    engine is sure of it."""
     global _engine
     with _engine_lock:  # one picture at a time: the engine itself uses all cores
         if _engine is None:
@@ -106,14 +106,15 @@ def read_picture(picture: npt.NDArray[np.uint8]) -> tuple[Line, ...]:
     for text, score, corners in zip(result.txts, result.scores, result.boxes, strict=True):
         shown = " ".join(text.split())
         marks = [c for c in shown if c.isalnum()]
-        if score < MIN_SCORE or len(marks) < 1 or (len(marks) == 1 and not marks[0].isdigit()):
+        lone = len(marks) == 1
+        if score < (_SURE_DIGIT if lone else MIN_SCORE) or not marks or (lone and not marks[0].isdigit()):
             continue
         left, top = np.clip(corners.min(axis=0) / (width, height), 0, 1)
         right, bottom = np.clip(corners.max(axis=0) / (width, height), 0, 1)
         if left < right and top < bottom:
             box = Box(*(round(float(side), 4) for side in (left, top, right, bottom)))
             lines.append(Line(shown, round(float(score), 3), box))
-    return reading_order(lines)
+    return tuple(lines)
 
 
 # -------------------------------------------------------------------------------------------- which pictures
@@ -133,7 +134,7 @@ def moments(scenes: Sequence[TimeSpan], keyframes: npt.NDArray[np.float64], dura
             middle = (start + end) / 2
             inside = keyframes[(keyframes >= start) & (keyframes < end)]
             found.add(float(inside[np.abs(inside - middle).argmin()]) if len(inside) else middle)
-    return sorted(round(moment, 3) for moment in found)
+    return sorted(round(moment, 6) for moment in found)
 
 
 class _Pictures:
@@ -158,37 +159,12 @@ class _Pictures:
 # --------------------------------------------------------------------------------------------------- reading
 
 
-class _Journal:
-    """What was read at which moment of a video, one JSON line each, appended as it comes.
+def _to_json(lines: Sequence[Line]) -> JSON:
+    return [[n.text, n.score, n.box.left, n.box.top, n.box.right, n.box.bottom] for n in lines]
 
-    Each record starts with a line end, so a record cut short by a crash spoils only itself; such lines are skipped
-    and read again. Appending is one write, so several processes may work on the same video."""
 
-    def __init__(self, fingerprint: str, max_pixels: int) -> None:
-        self.path: Path = cache_dir("text", fingerprint) / f"screen-v{VERSION}-{max_pixels}.jsonl"
-
-    def load(self) -> dict[float, tuple[Line, ...]]:
-        found: dict[float, tuple[Line, ...]] = {}
-        if not self.path.exists():
-            return found
-        for record in self.path.read_bytes().splitlines():
-            try:
-                moment, lines = orjson.loads(record) if record else (None, ())
-                if moment is not None:
-                    found[float(moment)] = tuple(Line(text, float(score), Box(*box)) for text, score, box in lines)
-            except (ValueError, TypeError, SpanError):
-                log.debug("a damaged line of %s is read again", self.path)
-        return found
-
-    def add(self, moment: float, lines: Sequence[Line]) -> None:
-        boxes = [[line.box.left, line.box.top, line.box.right, line.box.bottom] for line in lines]
-        values = [[line.text, line.score, box] for line, box in zip(lines, boxes, strict=True)]
-        record = b"\n" + orjson.dumps([moment, values]) + b"\n"
-        try:
-            with self.path.open("ab", buffering=0) as file:
-                file.write(record)
-        except OSError as e:
-            raise StoreError(f"cannot write {self.path}: {e}; set LONGTAKE_CACHE to a folder you can write") from e
+def _from_json(value: Any) -> tuple[Line, ...]:
+    return tuple(Line(text, score, Box(*sides)) for text, score, *sides in value)
 
 
 def _pictures(
@@ -214,8 +190,9 @@ def _sightings(
     video: Video, seconds: Sequence[float], on_progress: Progress | None, *, max_pixels: int, min_pixels: int = 0
 ) -> list[Sighting]:
     """What is read at each of ``seconds`` (ascending); moments where the file is damaged are left out."""
-    journal = _Journal(video.info.fingerprint, max_pixels)
-    known = journal.load()
+    folder = cache_dir("text", video.info.fingerprint)
+    journal = Journal(folder / f"screen-v{VERSION}-{max_pixels}.jsonl")
+    known = {moment: _from_json(value) for moment, value in journal.load().items()}
     missing = [moment for moment in seconds if moment not in known]
     done = len(seconds) - len(missing)
     pictures = _Pictures()
@@ -224,7 +201,7 @@ def _sightings(
     for moment, picture in _pictures(video, missing, max_pixels, min_pixels):
         if picture is not None:
             known[moment] = pictures.lines(picture)
-            journal.add(moment, known[moment])
+            journal.add(moment, _to_json(known[moment]))
         done += 1
         if on_progress:
             on_progress(done, len(seconds))
@@ -238,6 +215,8 @@ def skim(video: Video, on_progress: Progress | None = None) -> tuple[Cue, ...]:
     is asked. Spans: see `skim_spans`. Interrupted, the next call goes on where this one stopped. Raises
     `MissingExtraError` without the ``[ocr]`` extra."""
     _require()
+    from .scenes import detect
+
     scenes = detect(video)
     seconds = moments(scenes, video.keyframe_seconds(), video.info.duration_seconds)
     sightings = _sightings(video, seconds, on_progress, max_pixels=SKIM_PIXELS)
@@ -251,7 +230,7 @@ def read_moments(video: Video, seconds: Sequence[float]) -> tuple[Cue, ...]:
     A line seen at moments up to 10 s apart is one cue from the first to the last. Raises `SpanError` for a moment
     outside the video and `MissingExtraError` without the ``[ocr]`` extra."""
     _require()
-    ordered = sorted({round(moment, 3) for moment in seconds})
+    ordered = sorted({round(moment, 6) for moment in seconds})
     sightings = _sightings(video, ordered, None, max_pixels=CLOSE_PIXELS, min_pixels=CLOSE_PIXELS // 4)
     frame_seconds = 1 / video.info.average_fps if video.info.average_fps > 0 else 0.04
     spans = moment_spans([sighting.seconds for sighting in sightings], frame_seconds)

@@ -1,7 +1,7 @@
 """Text seen in single pictures -> cues: the same line in pictures that follow each other becomes one.
 
 Pure. Lines are followed one by one, so that a running clock in a corner does not break up the rest of the picture;
-lines seen in exactly the same pictures are then put together, in reading order, one cue of several lines.
+lines seen in exactly the same pictures are then put together in one cue, in reading order.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 
 from ..types import Box, Cue, TimeSpan
 
-__all__ = ["Line", "Sighting", "blocks_to_cues", "moment_spans", "reading_order", "skim_spans"]
+__all__ = ["Line", "Sighting", "blocks_to_cues", "moment_spans", "skim_spans", "written"]
 
 _SURE = 0.95
 """Two readings that differ and are both surer than this saw different text: "Building A", "Building B"."""
@@ -52,19 +52,39 @@ class _Thread:
         return max(self.seen, key=lambda line: (texts.count(line.text), line.score))
 
 
-def reading_order(lines: Iterable[Line]) -> tuple[Line, ...]:
-    """Top to bottom, left to right; pieces of one row with less than a letter's height between them are joined."""
-    rows: list[list[Line]] = []
-    for line in sorted(lines, key=lambda line: (line.box.top + line.box.bottom) / 2):
+def written(lines: Iterable[Line]) -> str:
+    """The lines as a reader takes them in: paragraph by paragraph, each row by row, one row a line.
+
+    Lines are one paragraph if they stand close under each other or close side by side, so that a logo in one corner
+    is not read into the caption in another."""
+    paragraphs: list[list[Line]] = []
+    for line in lines:
+        near = [other for other in paragraphs if any(_close(line, member) for member in other)]
+        paragraphs = [other for other in paragraphs if other not in near]
+        paragraphs.append([line, *(member for other in near for member in other)])
+    paragraphs.sort(key=lambda members: min((line.box.top, line.box.left) for line in members))
+    texts = [" ".join(line.text for line in row) for members in paragraphs for row in _rows(members)]
+    return "\n".join(dict.fromkeys(texts))
+
+
+def _close(a: Line, b: Line) -> bool:
+    """Distances down are measured in heights of the lower line and across in letters, so no picture size is needed."""
+    height = min(line.box.bottom - line.box.top for line in (a, b))
+    letter = max((line.box.right - line.box.left) / len(line.text) for line in (a, b))
+    down = max(a.box.top, b.box.top) - min(a.box.bottom, b.box.bottom)
+    across = max(a.box.left, b.box.left) - min(a.box.right, b.box.right)
+    return (across < 0 and down < height) or (down < -height / 2 and across < 2 * letter)
+
+
+def _rows(lines: Iterable[Line]) -> list[list[Line]]:
+    found: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: line.box.top + line.box.bottom):
         middle = (line.box.top + line.box.bottom) / 2
-        if rows and any(other.box.top < middle < other.box.bottom for other in rows[-1]):
-            rows[-1].append(line)
+        if found and any(other.box.top < middle < other.box.bottom for other in found[-1]):
+            found[-1].append(line)
         else:
-            rows.append([line])
-    ordered: list[Line] = []
-    for row in rows:
-        ordered += sorted(row, key=lambda line: line.box.left)
-    return tuple(ordered)
+            found.append([line])
+    return [sorted(row, key=lambda line: line.box.left) for row in found]
 
 
 def _key(text: str) -> str:
@@ -117,8 +137,7 @@ def blocks_to_cues(
         blocks.setdefault((thread.first, thread.last), []).append(thread.best())
     cues: list[Cue] = []
     for (first, last), lines in sorted(blocks.items(), key=lambda item: item[0]):
-        text = "\n".join(dict.fromkeys(line.text for line in reading_order(lines)))
-        cues.append(Cue(span_of(first, last), text, "screen"))
+        cues.append(Cue(span_of(first, last), written(lines), "screen"))
     return tuple(sorted(cues, key=lambda cue: cue.span))
 
 

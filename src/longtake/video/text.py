@@ -1,0 +1,257 @@
+"""`TimedText`: everything that can be read or heard in a video, as cues with times, searchable.
+
+Owns which sources there are, keeping what was read, and the search index. How each source is read is in
+`subtitles`, `ocr` and `speech`. Nothing is read before it is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sqlite3
+import threading
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, MissingExtraError, StoreError
+from ..store import cache_dir, digest, write_atomic
+from ..types import JSON, Cue, Source, TimeSpan, from_json, to_json
+from . import ocr, speech
+from .subtitles import Subtitles, find_sidecar, is_text_track, read_embedded, read_sidecar
+
+if TYPE_CHECKING:
+    from .decode import Video
+
+__all__ = ["Hit", "TimedText"]
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of the cues kept on disk; a change makes them be read anew."""
+_SOURCES: tuple[Source, ...] = ("subtitles", "screen", "speech")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A cue that was found; ``score`` is its BM25 score, larger is better, comparable within one search only."""
+
+    cue: Cue
+    score: float
+
+
+class TimedText:
+    """The timed text of one video. Safe to share among threads; a source is read by one of them, the others wait.
+
+    ``ocr`` and ``asr`` allow reading the pictures and hearing the sound; both need their extra. ``asr_model`` is a
+    Whisper size or a folder with weights. ``language`` (two letters) is preferred among several subtitles."""
+
+    def __init__(
+        self,
+        video: Video,
+        *,
+        ocr: bool = True,
+        asr: bool = False,
+        asr_model: str = "small",
+        language: str | None = None,
+    ) -> None:
+        self._video = video
+        self._ocr = ocr
+        self._asr = asr
+        self._asr_model = asr_model
+        self._language = language
+        self._lock = threading.RLock()
+        self._read: dict[Source, Subtitles] = {}
+        self._indices: dict[tuple[Source, ...], _Index] = {}
+
+    def sources(self) -> tuple[Source, ...]:
+        """Which sources this video has in this installation, best first. Cheap: reads no text."""
+        has_subtitles = self._video.subtitles or find_sidecar(self._video.path, self._language) or self._tracks()
+        allowed = {
+            "subtitles": bool(has_subtitles),
+            "screen": self._ocr and ocr.available(),
+            "speech": self._asr and self._video.info.has_audio and speech.available(),
+        }
+        return tuple(source for source in _SOURCES if allowed[source])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was found wrong in the sources read so far, one sentence each."""
+        return tuple(warning for found in self._read.values() for warning in found.warnings)
+
+    def cues(self, source: Source, *, on_progress: ocr.Progress | None = None) -> tuple[Cue, ...]:
+        """All cues of ``source`` in order of time; read or recognised once, then kept on disk by content.
+
+        ``on_progress(done, total)`` counts pictures or seconds of sound. Raises `MissingExtraError` if the source
+        needs an extra that is absent, `ConfigError` if it was switched off, `VideoError` if it cannot be read."""
+        self._check(source)
+        with self._lock:
+            if source not in self._read:
+                readers = {"subtitles": self._subtitles, "screen": self._screen, "speech": self._speech}
+                self._read[source] = readers[source](on_progress)
+            return self._read[source].cues
+
+    def cues_in(self, span: TimeSpan, sources: Sequence[Source] | None = None) -> tuple[Cue, ...]:
+        """Cues that share time with ``span``, of ``sources`` (default: all there are), in order of time."""
+        wanted = self.sources() if sources is None else sources
+        found = [cue for source in wanted for cue in self.cues(source) if cue.span.overlap(span) > 0]
+        return tuple(sorted(found, key=lambda cue: cue.span))
+
+    def search(
+        self, query: str, *, sources: Sequence[Source] | None = None, limit: int = 8, span: TimeSpan | None = None
+    ) -> tuple[Hit, ...]:
+        """The cues that best match any of the words of ``query``, best first, at most ``limit``.
+
+        Any string is safe; common English words are ignored unless there are no others. Words match in all their
+        English forms and without their accents. ``span`` keeps cues that share time with it."""
+        if limit < 1:
+            raise ConfigError(f"limit must be at least 1, got {limit}")
+        wanted = tuple(dict.fromkeys(self.sources() if sources is None else sources))
+        with self._lock:
+            if wanted not in self._indices:
+                cues = sorted((cue for source in wanted for cue in self.cues(source)), key=lambda cue: cue.span)
+                self._indices[wanted] = _Index(cues)
+            return self._indices[wanted].search(query, limit, span)
+
+    def read_screen(self, seconds: Sequence[float]) -> tuple[Cue, ...]:
+        """Text in exactly the pictures shown at ``seconds``, at full useful resolution; spans as in
+        `ocr.read_moments`. Raises as `cues` does."""
+        self._check("screen")
+        return ocr.read_moments(self._video, seconds)
+
+    # ------------------------------------------------------------------------------------------------- reading
+
+    def _check(self, source: Source) -> None:
+        if source not in _SOURCES:
+            raise ConfigError(f"{source!r} is not a source of timed text; it is one of {', '.join(_SOURCES)}")
+        if (source == "screen" and not self._ocr) or (source == "speech" and not self._asr):
+            switch = "ocr" if source == "screen" else "asr"
+            raise ConfigError(f"the source {source!r} is switched off; make TimedText with {switch}=True to use it")
+        if source == "screen" and not ocr.available():
+            raise MissingExtraError("reading text in pictures needs the ocr extra: pip install 'longtake[ocr]'")
+        if source == "speech" and not speech.available():
+            raise MissingExtraError("recognising speech needs the asr extra: pip install 'longtake[asr]'")
+
+    def _tracks(self) -> bool:
+        return any(is_text_track(track) for track in self._video.info.subtitle_tracks)
+
+    def _subtitles(self, on_progress: ocr.Progress | None) -> Subtitles:
+        """A file the user named, a file beside the video, a track inside it: the first there is.
+
+        Files take milliseconds and are read each time; a track may mean reading gigabytes and is kept."""
+        info, path = self._video.info, self._video.path
+        if sidecar := self._video.subtitles or find_sidecar(path, self._language):
+            return read_sidecar(sidecar, stem=path.stem, duration_seconds=info.duration_seconds)
+        if not self._tracks():
+            return Subtitles(())
+
+        def read() -> Subtitles:
+            return read_embedded(
+                path, info.subtitle_tracks, duration_seconds=info.duration_seconds, language=self._language
+            )
+
+        return self._kept("subtitles", [self._language], read)
+
+    def _screen(self, on_progress: ocr.Progress | None) -> Subtitles:
+        return self._kept("screen", [ocr.VERSION], lambda: Subtitles(ocr.skim(self._video, on_progress)))
+
+    def _speech(self, on_progress: ocr.Progress | None) -> Subtitles:
+        def read() -> Subtitles:
+            return Subtitles(speech.transcribe(self._video, speech.Whisper(self._asr_model), on_progress))
+
+        return self._kept("speech", [speech.VERSION, self._asr_model], read)
+
+    def _kept(self, source: Source, settings: list[JSON], read: Callable[[], Subtitles]) -> Subtitles:
+        """``read()``, or what an earlier one gave. A file that cannot be read back is made anew."""
+        name = f"{source}-{digest([VERSION, *settings])[:16]}.json"
+        path = cache_dir("text", self._video.info.fingerprint) / name
+        if path.exists():
+            try:
+                return from_json(Subtitles, path.read_bytes())
+            except StoreError as e:
+                log.warning("%s is damaged and is made anew: %s", path, e)
+        found = read()
+        write_atomic(path, to_json(found))
+        return found
+
+
+# -------------------------------------------------------------------------------------------------- the index
+
+_STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        a an and any are as at be been being but by can could d did do does doing don for from had has have he her hers
+        him his how i if in into is it its just ll m me my of on or our s she should so such t than that the their
+        them then there these they this those to ve was we were what when where which while who whom whose why will
+        with would you your about after before during please tell show video
+        """,
+    )
+)
+_MAX_TERMS = 64
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_CJK_RUN = re.compile(f"[{_CJK}]+")
+_CJK_LETTER = re.compile(f"([{_CJK}])")
+_NUMBER = re.compile(r"\d+(?:[.:,/]\d+)+")
+
+
+class _Index:
+    """BM25 over cues, in memory: made from thousands of cues in milliseconds, so there is no file to go stale.
+
+    Scripts without spaces are indexed letter by letter and searched by pairs of letters."""
+
+    def __init__(self, cues: Sequence[Cue]) -> None:
+        self._cues: tuple[Cue, ...] = tuple(cues)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(":memory:", check_same_thread=False)
+        try:
+            self._db.execute(
+                "create virtual table cues using fts5(text, tokenize = 'porter unicode61 remove_diacritics 2')"
+            )
+        except sqlite3.OperationalError as e:
+            raise StoreError(
+                f"this Python's SQLite {sqlite3.sqlite_version} has no full-text search ({e});"
+                " use a Python whose SQLite is built with FTS5"
+            ) from e
+        rows = ((number, _indexed(cue.text)) for number, cue in enumerate(self._cues))
+        self._db.executemany("insert into cues (rowid, text) values (?, ?)", rows)
+
+    def search(self, query: str, limit: int, span: TimeSpan | None) -> tuple[Hit, ...]:
+        terms = _terms(query)
+        if not terms:
+            return ()
+        expression = " OR ".join(f'"{term}"' for term in terms)
+        hits: list[Hit] = []
+        with self._lock:
+            rows = self._db.execute(
+                "select rowid, bm25(cues) from cues where cues match ? order by 2, 1", (expression,)
+            )
+            for number, score in rows:
+                cue = self._cues[int(number)]
+                if span is None or cue.span.overlap(span) > 0:
+                    hits.append(Hit(cue, -score))
+                    if len(hits) == limit:
+                        break
+            rows.close()
+        return tuple(hits)
+
+
+def _indexed(text: str) -> str:
+    return _CJK_LETTER.sub(r" \1 ", text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _terms(query: str) -> list[str]:
+    """Words, numbers and pairs of letters to look for: letters, digits, marks and spaces only, so each is safe between
+    double quotes."""
+    terms: list[str] = [re.sub(r"\D", " ", number) for number in _NUMBER.findall(query)]
+    rest = _NUMBER.sub(" ", query)
+    for run in _CJK_RUN.findall(rest):
+        pairs = [f"{a} {b}" for a, b in pairwise(run)]
+        terms += pairs or [run]
+    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in _CJK_RUN.sub(" ", rest))
+    words = "".join(kept).split()
+    content = [word for word in words if word.casefold() not in _STOP_WORDS]
+    terms += content or ([] if terms else words)
+    return list(dict.fromkeys(terms))[:_MAX_TERMS]
