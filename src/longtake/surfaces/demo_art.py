@@ -140,7 +140,8 @@ def sky(c: Canvas, horizon: float) -> None:
             size = 0.8 + (star + c.phase) % 3 * 0.4
             c.oval(star * 331 % c.width, star * 197 % (horizon - 40), size, size, "#fff8d8", glow=True)
         c.oval(130, 76, 30, 30, "#fdf3c8", glow=True)
-        c.oval(143, 69, 26, 26, light.sky_top, glow=True)
+        for x, y, r in ((120, 68, 6), (141, 82, 8), (126, 92, 4)):
+            c.oval(x, y, r, r, "#e6d9a6", glow=True)
         return
     if light is not LIGHTS["rain"]:
         low = light is not LIGHTS["day"]
