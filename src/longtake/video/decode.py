@@ -7,28 +7,31 @@ and the sharing of decoders among threads. How packets are read is in `reader`, 
 from __future__ import annotations
 
 import math
-import os
-import threading
-import time
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import LongtakeError, SpanError, VideoTimeoutError
+from ..errors import ConfigError, SpanError
 from ..media import Box, Frames, TimeSpan, VideoInfo
+from .extent import scan_keys
+from .frame_cache import CACHE, Picture, View
+from .isolate import Child
 from .picture import Look
 from .probe import Track, probe
-from .reader import Picture, Reader
 from .sample import by_fps, fit_size
+from .workers import Request, read, run_by_deadline
 
 __all__ = ["Snap", "Video"]
 
 Snap: TypeAlias = Literal["exact", "keyframe"]
+"""``exact``: the picture shown at the time asked for. ``keyframe``: the key frame nearest to it, labelled with its own
+time; many times faster."""
+
+Deliver: TypeAlias = Callable[[int, Picture], None]
+_NEAR_SECONDS = 2.0
 
 
 class Video:
@@ -36,9 +39,11 @@ class Video:
 
     ``info`` is what probing found, ``subtitles`` a sidecar file the user named (carried, not read)."""
 
-    def __init__(self, track: Track, subtitles: Path | None, deadline_seconds: float) -> None:
+    def __init__(self, track: Track, subtitles: Path | None, deadline_seconds: float, child: Child | None) -> None:
         self._track = track
         self._deadline_seconds = deadline_seconds
+        self._child = child
+        self._keys = track.key_pts
         self.info: VideoInfo = track.info
         self.path: Path = track.path
         self.subtitles: Path | None = subtitles
@@ -52,8 +57,20 @@ class Video:
         deadline_seconds: float = 60.0,
         isolate: bool = False,
     ) -> Video:
-        """Probes a file. Raises `VideoNotFoundError`, `VideoDecodeError` or `VideoTimeoutError`."""
-        return cls(probe(Path(uri)), Path(subtitles) if subtitles else None, deadline_seconds)
+        """Probes a file: its headers and one picture.
+
+        ``deadline_seconds`` bounds this and every later call. ``isolate`` decodes in a process of its own that is
+        killed at the deadline: for files not trusted. Raises `VideoNotFoundError`, `VideoDecodeError` or
+        `VideoTimeoutError`."""
+        if not deadline_seconds > 0:
+            raise ConfigError(f"deadline_seconds must be positive, got {deadline_seconds}")
+        path = Path(uri)
+        child = Child() if isolate else None
+        if child is not None:
+            track = child.probe(path, deadline_seconds)
+        else:
+            track = run_by_deadline(lambda: probe(path), deadline_seconds, f"{path}: reading its header")
+        return cls(track, Path(subtitles) if subtitles else None, deadline_seconds, child)
 
     @property
     def span(self) -> TimeSpan:
@@ -69,9 +86,16 @@ class Video:
         return TimeSpan(span.start, min(span.end, self.info.duration_seconds))
 
     def keyframe_seconds(self) -> npt.NDArray[np.float64]:
-        """Seconds of the key frames, ascending, float64."""
-        keys = self._track.key_pts
-        return np.array([self._track.seconds(int(k)) for k in ([] if keys is None else keys)], dtype=np.float64)
+        """When the key frames are shown, ascending, float64.
+
+        From the container's index; a file without one (MPEG-TS) is read once, without decoding."""
+        if self._keys is None:
+            self._keys = run_by_deadline(
+                lambda: scan_keys(self.path, self._track.index),
+                self._deadline_seconds,
+                f"{self.path}: listing key frames",
+            )
+        return np.array([self._track.seconds(int(key)) for key in self._keys], dtype=np.float64)
 
     def frames_at(
         self,
@@ -83,14 +107,29 @@ class Video:
         box: Box | None = None,
         snap: Snap = "exact",
     ) -> Frames:
-        """The pictures shown at ``seconds``, in that order, one for each."""
+        """The pictures shown at ``seconds``, in that order, one for each.
+
+        Times from 0 to the end inclusive; before the first picture the first is shown, at the end the last.
+        ``Frames.seconds`` are the times the pictures really begin. Size: ``size`` (width, height) exactly; or with a
+        budget of ``min_pixels`` to ``max_pixels`` a frame, multiples of 28 with the aspect kept; else as displayed.
+        ``box`` is cut out before scaling. Raises `SpanError`, `VideoDecodeError` where a wanted picture is damaged,
+        `VideoTimeoutError`."""
         look = self._look(max_pixels, min_pixels, size, box)
-        self._check_seconds(seconds)
-        targets = [self._track.pts(t) for t in seconds]
-        pictures = self._read(targets, look, snap)
-        shape = (len(targets), look.height, look.width, 3)
-        data = np.stack([p.data for p in pictures]) if pictures else np.zeros(shape, np.uint8)
-        times = np.array([self._track.seconds(p.pts) for p in pictures], dtype=np.float64)
+        targets = np.array([self._target(t) for t in seconds], dtype=np.int64)
+        if snap == "keyframe" and self._keys is not None and len(targets):
+            targets = _nearest(self._keys, targets)
+        data = np.empty((len(targets), look.height, look.width, 3), dtype=np.uint8)
+        times = np.empty(len(targets), dtype=np.float64)
+        rows: dict[int, list[int]] = {}
+        for row, target in enumerate(targets.tolist()):
+            rows.setdefault(target, []).append(row)
+
+        def deliver(target: int, picture: Picture) -> None:
+            for row in rows[target]:
+                data[row] = picture.data
+                times[row] = self._track.seconds(picture.pts)
+
+        self._read(sorted(rows), look, snap, deliver)
         return Frames.of(data, times, self.info.fingerprint, box)
 
     def frames_in(
@@ -103,28 +142,37 @@ class Video:
         min_pixels: int = 0,
         snap: Snap = "exact",
     ) -> Frames:
-        """Pictures of ``span`` (clamped to the video), ``fps`` a second, at most ``max_frames``, no picture twice."""
+        """Pictures of ``span`` (clamped to the video), ``fps`` a second, at most ``max_frames``, no picture twice.
+
+        Sizes and errors as for `frames_at`."""
         times = by_fps(self.clamp(span), fps, max_frames)
         frames = self.frames_at(times, max_pixels=max_pixels, min_pixels=min_pixels, snap=snap)
-        _, first = np.unique(frames.seconds, return_index=True)
-        return Frames.of(frames.pixels[first], frames.seconds[first], frames.video)
+        unique, first = np.unique(frames.seconds, return_index=True)
+        return frames if len(unique) == len(frames) else Frames.of(frames.pixels[first], unique, frames.video)
 
     def load(self, frames: Frames) -> Frames:
-        """``frames`` with their pixels, decoded again from their times."""
+        """``frames`` with their pixels, decoded again from their times. Raises `SpanError` for another video's."""
+        if frames.video != self.info.fingerprint:
+            raise SpanError(
+                f"these frames are of the video with fingerprint {frames.video}, but {self.path} has "
+                f"{self.info.fingerprint}; open the file they were taken from"
+            )
         if frames.data is not None:
             return frames
         return self.frames_at(frames.seconds.tolist(), size=(frames.width, frames.height), box=frames.box)
 
-    def _check_seconds(self, seconds: Sequence[float]) -> None:
-        for t in seconds:
-            if not (math.isfinite(t) and 0 <= t <= self.info.duration_seconds):
-                raise SpanError(
-                    f"a time must lie between 0 and the end of the video at {self.info.duration_seconds:.3f} s, got {t}"
-                )
+    def _target(self, seconds: float) -> int:
+        if not (math.isfinite(seconds) and 0 <= seconds <= self.info.duration_seconds):
+            raise SpanError(
+                f"a time must be from 0 to {self.info.duration_seconds:.3f} s, where the video ends, got {seconds}"
+            )
+        return max(self._track.first_pts, self._track.pts(seconds))
 
     def _look(self, max_pixels: int | None, min_pixels: int, size: tuple[int, int] | None, box: Box | None) -> Look:
         if size is not None:
-            return Look(*size, box)
+            if min(size) < 1 or max_pixels is not None or min_pixels:
+                raise ConfigError(f"size is (width, height) of at least 1 and excludes a pixel budget, got {size}")
+            return Look(size[0], size[1], box)
         width, height = self.info.width, self.info.height
         if box is not None:
             width = max(1, round((box.right - box.left) * width))
@@ -133,25 +181,42 @@ class Video:
             width, height = fit_size(width, height, min_pixels, max_pixels)
         return Look(width, height, box)
 
-    def _read(self, targets: Sequence[int], look: Look, snap: Snap) -> list[Picture]:
-        order = sorted(set(targets))
-        found: dict[int, Picture] = {}
-        if not order:
-            return []
-        reader = Reader(self._track)
-        try:
-            keys = self._track.key_pts
-            if snap == "keyframe" and keys is not None:
-                for target in order:
-                    key = int(keys[np.abs(keys - target).argmin()])
-                    found[target] = reader.key_picture(key, look, lambda: None)
+    def _read(self, targets: Iterable[int], look: Look, snap: Snap, deliver: Deliver) -> None:
+        """Delivers every target once: from the cache, or decoded."""
+        view = View(self.info.fingerprint, self._track.index, look)
+        missing: list[int] = []
+        for target in targets:
+            picture = CACHE.get(view, target)
+            if picture is None:
+                missing.append(target)
             else:
-                groups: dict[int, list[int]] = {}
-                for target in order:
-                    at = -1 if keys is None else int(np.searchsorted(keys, target, side="right"))
-                    groups.setdefault(at, []).append(target)
-                for group in groups.values():
-                    found.update(reader.pictures(group, look, lambda: None))
-        finally:
-            reader.close()
-        return [found[target] for target in targets]
+                deliver(target, picture)
+        if not missing:
+            return
+
+        def keep(target: int, picture: Picture) -> None:
+            CACHE.put(view, picture)
+            deliver(target, picture)
+
+        keys_only = snap == "keyframe"
+        groups = tuple((target,) for target in missing) if keys_only else self._groups(missing)
+        request = Request(self._track, look, groups, keys_only)
+        run = read if self._child is None else self._child.read
+        run(request, self._deadline_seconds, keep)
+
+    def _groups(self, targets: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+        """Targets that share a key frame; where key frames are not known, those less than two seconds apart."""
+        ticks = np.array(targets, dtype=np.int64)
+        if self._keys is not None:
+            belongs = np.searchsorted(self._keys, ticks, side="right")
+            cuts = np.flatnonzero(np.diff(belongs)) + 1
+        else:
+            cuts = np.flatnonzero(np.diff(ticks) * float(self._track.time_base) > _NEAR_SECONDS) + 1
+        return tuple(tuple(part.tolist()) for part in np.split(ticks, cuts))
+
+
+def _nearest(keys: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    after = np.clip(np.searchsorted(keys, targets), 1, max(1, len(keys) - 1))
+    before = after - 1
+    after = np.minimum(after, len(keys) - 1)
+    return np.where(targets - keys[before] <= keys[after] - targets, keys[before], keys[after])

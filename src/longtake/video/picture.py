@@ -46,7 +46,7 @@ class Renderer:
         pixels = scaled.to_ndarray()
         if self._turns:
             pixels = np.ascontiguousarray(np.rot90(pixels, self._turns))
-        return pixels
+        return pixels.astype(np.uint8, copy=False)
 
     def _crop(self, frame: VideoFrame, box: Box) -> VideoFrame:
         left, right = _cells(box.left, box.right, frame.width)

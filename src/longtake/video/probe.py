@@ -7,7 +7,7 @@ Nothing here returns pictures.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from ..errors import VideoDecodeError, VideoNotFoundError
 from ..media import SubtitleTrack, VideoInfo
 from ..store import fingerprint
+from .extent import measure
 
 __all__ = ["Track", "open_container", "probe", "reason"]
 
@@ -32,15 +33,15 @@ _MAX_FIRST_PACKETS = 500
 class Track:
     """The picture track that is read, and the integers its clock is made of.
 
-    ``start`` is the container's start in seconds: video time = pts * ``time_base`` - ``start``. ``key_pts`` are the
-    presentation times of the key frames (int64, ascending), None where the container lists none. ``turns`` is how
-    many quarter turns counter-clockwise show the stored picture upright; ``width`` and ``height`` of ``info`` have
-    them applied."""
+    ``start`` is the container's start in seconds: video time = pts * ``time_base`` - ``start``. ``first_pts`` is when
+    the first picture that can be decoded is shown. ``turns`` is how many quarter turns counter-clockwise show the
+    stored picture upright; ``width`` and ``height`` of ``info`` have them applied. ``key_pts`` is that of `Extent`."""
 
     path: Path
     index: int
     time_base: Fraction
     start: Fraction
+    first_pts: int
     turns: int
     key_pts: npt.NDArray[np.int64] | None
     info: VideoInfo
@@ -113,8 +114,7 @@ def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -
             break
         try:
             for frame in packet.decode():
-                if isinstance(frame, VideoFrame):
-                    return frame
+                return frame
         except av.error.FFmpegError as e:
             problem = reason(e)
     raise VideoDecodeError(
@@ -124,20 +124,19 @@ def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -
 
 def _read_track(container: InputContainer, path: Path, print_: str) -> Track:
     stream = _picture_stream(container, path)
-    if stream.codec_context is None or stream.time_base is None:  # pyright: ignore[reportUnnecessaryComparison]
-        raise VideoDecodeError(f"{path}: FFmpeg has no decoder for its picture track; convert it to H.264 in mp4")
     first = _first_picture(container, stream, path)
+    if stream.time_base is None or first.pts is None:
+        raise VideoDecodeError(f"{path}: its pictures carry no times (a bare stream?); put it into mp4 or mkv first")
+    start = Fraction(container.start_time or 0, 1_000_000)
+    extent = measure(container, stream, path, start)
     turns = round(first.rotation / 90) % 4
-    aspect = stream.sample_aspect_ratio or Fraction(1)
-    width, height = max(1, round(first.width * aspect)), first.height
+    width, height = max(1, round(first.width * (stream.sample_aspect_ratio or 1))), first.height
     if turns % 2:
         width, height = height, width
-    start = Fraction(container.start_time or 0, 1_000_000)
-    duration = container.duration / 1e6 if container.duration else 0.0
     info = VideoInfo(
         uri=str(path),
         fingerprint=print_,
-        duration_seconds=duration,
+        duration_seconds=extent.duration_seconds,
         average_fps=float(stream.average_rate or stream.guessed_rate or 0),
         num_frames=stream.frames or None,
         width=width,
@@ -148,21 +147,6 @@ def _read_track(container: InputContainer, path: Path, print_: str) -> Track:
             SubtitleTrack(s.index, s.codec_context.name if s.codec_context else "unknown", s.language)
             for s in container.streams.subtitles
         ),
+        warnings=extent.warnings,
     )
-    track = Track(path, stream.index, stream.time_base, start, turns, None, info)
-    keys = _key_pts(container, stream)
-    return replace(track, key_pts=keys)
-
-
-def _key_pts(container: InputContainer, stream: VideoStream) -> npt.NDArray[np.int64] | None:
-    """Key frames as the container's index lists them.
-
-    An index holds decoding times; the distance to presentation is read off one key packet."""
-    container.seek(0, stream=stream)
-    packet = next(iter(container.demux(stream)), None)
-    keys = np.array([e.timestamp for e in stream.index_entries if e.is_keyframe and not e.is_discard], dtype=np.int64)
-    if packet is None or packet.pts is None or len(keys) == 0:
-        return None
-    if "mp4" in container.format.name:
-        return keys + (packet.pts - int(keys[0]))
-    return keys if len(keys) > 1 else None
+    return Track(path, stream.index, stream.time_base, start, first.pts, turns, extent.key_pts, info)
