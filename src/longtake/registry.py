@@ -32,6 +32,7 @@ _BUILTIN: dict[Kind, dict[str, str]] = {
     "scorer": {
         "choice": "longtake.scoring.scorers:choice",
         "exact": "longtake.scoring.scorers:exact",
+        "contains": "longtake.scoring.scorers:contains",
         "number": "longtake.scoring.scorers:number",
         "temporal_iou": "longtake.scoring.scorers:temporal_iou",
         "format": "longtake.scoring.scorers:format_",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from typing_extensions import TypeAliasType
 
@@ -47,7 +47,10 @@ __all__ = [
     "to_json",
 ]
 
-JSON = TypeAliasType("JSON", "bool | int | float | str | list[JSON] | dict[str, JSON] | None")
+if TYPE_CHECKING:
+    JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+else:  # pydantic follows a recursive alias only by its name
+    JSON = TypeAliasType("JSON", "bool | int | float | str | list[JSON] | dict[str, JSON] | None")
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 StopReason: TypeAlias = Literal["answered", "abstained", "max_turns", "max_tokens", "format_errors", "model_error"]
 
@@ -144,9 +147,13 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class GenerateConfig:
+    """``stop``: the reply ends right after the first of these strings; a model may use it to save tokens, the loop
+    cuts in any case."""
+
     temperature: float = 0.0
     max_tokens: int = 4096
     seed: int | None = None
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +206,16 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One model call and what it caused. ``error`` is what was wrong with the form of the reply."""
+    """One model call and what it caused.
+
+    ``notice`` is what the model was told just before (the last call to answer), ``calls`` the tool calls read from
+    the reply with one result each, ``error`` what was wrong with the form of the reply."""
 
     output: ModelOutput
+    calls: tuple[ToolCall, ...] = ()
     results: tuple[ToolResult, ...] = ()
     error: str | None = None
+    notice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +254,14 @@ class Trace:
         for turn in self.turns:
             total = sum((result.usage for result in turn.results), total + turn.output.usage)
         return total
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What the answer rests on: the evidence it names, else where the agent looked last; () without an answer."""
+        if self.answer is None:
+            return ()
+        looked = [tuple(e for result in turn.results for e in result.evidence) for turn in self.turns]
+        return self.answer.evidence or next((found for found in reversed(looked) if found), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from longtake.errors import StoreError
-from longtake.surfaces.demo_scenes import clock, frame, stage
-from longtake.surfaces.demo_story import CAST, DURATION_SECONDS, SCENES, cues, scene_spans
-from longtake.surfaces.demo_video import FILE_NAME, DemoVideo, make_demo_video
+from longtake.surfaces.demo.scenes import clock, frame, stage
+from longtake.surfaces.demo.story import CAST, DURATION_SECONDS, SCENES, cues, scene_spans
+from longtake.surfaces.demo.video import FILE_NAME, DemoVideo, make_demo_video
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The places of the sample video, one function each: draws what stands still, returns what moves.
 
-What is written there is handed in from `demo_story`; the props come from `demo_art`.
+What is written there is handed in from `story`; the props come from `art`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from . import demo_art as art
-from .demo_art import HEIGHT, WIDTH, Canvas, Mover
+from . import art
+from .art import HEIGHT, WIDTH, Canvas, Mover
 
 __all__ = ["PLACES", "Place"]
 

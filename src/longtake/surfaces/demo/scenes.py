@@ -1,6 +1,6 @@
 """The picture of a scene of the sample video at any second of it.
 
-The places are drawn by `demo_places`; here people, weather and the clock come in. No files, no encoding.
+The places are drawn by `places`; here people, weather and the clock come in. No files, no encoding.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from . import demo_art as art
-from .demo_art import HEIGHT, LIGHTS, WIDTH, Canvas, Mover
-from .demo_places import PLACES
-from .demo_story import CAST, Scene
+from . import art
+from .art import HEIGHT, LIGHTS, WIDTH, Canvas, Mover
+from .places import PLACES
+from .story import CAST, Scene
 
 __all__ = ["Stage", "clock", "frame", "stage"]
 

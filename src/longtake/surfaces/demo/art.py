@@ -1,6 +1,6 @@
 """The brush and the props of the sample video: a canvas with smooth edges, light, people, houses, boats, signs.
 
-Knows nothing of the story and of scenes (`demo_scenes`). Everything is drawn by fixed numbers, so the same call
+Knows nothing of the story and of scenes (`scenes`). Everything is drawn by fixed numbers, so the same call
 gives the same pixels. Lengths are pixels of the finished picture, x to the right, y down.
 """
 

@@ -1,6 +1,6 @@
 """The story of the sample video as data: scenes, what is written in them, what is said, and three questions.
 
-No drawing and no files: `demo_scenes` draws the scenes, `demo_video` writes them. The times follow from the scene
+No drawing and no files: `scenes` draws the scenes, `video` writes them. The times follow from the scene
 lengths, so the truth of each question is computed, never typed.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..types import Cue, Sample, TimeSpan
+from ...types import Cue, Sample, TimeSpan
 
 __all__ = ["CAST", "DURATION_SECONDS", "SCENES", "Look", "Scene", "cues", "questions", "scene_spans"]
 

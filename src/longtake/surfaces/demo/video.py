@@ -1,6 +1,6 @@
 """Makes the ten-minute sample video of `longtake demo`: H.264 in MP4 with an embedded subtitle track.
 
-Owns encoding and writing; the story is `demo_story`, the pictures are `demo_scenes`. Answers nothing, prints nothing.
+Owns encoding and writing; the story is `story`, the pictures are `scenes`. Answers nothing, prints nothing.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -21,11 +21,11 @@ from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import SubtitleSet
 from av.video.frame import PictureType
 
-from ..errors import StoreError
-from ..types import Cue, Sample
-from .demo_art import HEIGHT, WIDTH
-from .demo_scenes import clock, frame, stage
-from .demo_story import DURATION_SECONDS, SCENES, cues, questions, scene_spans
+from ...errors import StoreError
+from ...types import Cue, Sample
+from .art import HEIGHT, WIDTH
+from .scenes import clock, frame, stage
+from .story import DURATION_SECONDS, SCENES, cues, questions, scene_spans
 
 __all__ = ["FILE_NAME", "DemoVideo", "make_demo_video"]
 

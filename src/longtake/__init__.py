@@ -1,0 +1,88 @@
+"""longtake answers questions about long videos and shows where the answer is.
+
+    from longtake import ask
+    trace = ask("film.mp4", "When does the red car stop?")
+    print(trace.answer.text, trace.evidence[0].span)
+
+Everything here is loaded when it is first used; importing the package loads no model, decoder or network library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from .agents.ask import AskSettings, ask_async
+    from .agents.loop import Agent, OnEvent
+    from .errors import LongtakeError
+    from .types import Answer, Evidence, Frames, Message, Model, Sample, Score, TimeSpan, Trace, Turn, VideoInfo
+    from .video.decode import Video
+
+__all__ = [
+    "Answer",
+    "AskSettings",
+    "Evidence",
+    "Frames",
+    "LongtakeError",
+    "Message",
+    "Sample",
+    "Score",
+    "TimeSpan",
+    "Trace",
+    "Turn",
+    "Video",
+    "VideoInfo",
+    "ask",
+    "ask_async",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AskSettings": "agents.ask",
+    "ask_async": "agents.ask",
+    "LongtakeError": "errors",
+    "Video": "video.decode",
+}
+
+
+def ask(
+    video: str | Path,
+    question: str,
+    *,
+    choices: Sequence[str] = (),
+    subtitles: str | Path | None = None,
+    model: str | Model | None = None,
+    agent: str | Agent | None = None,
+    settings: AskSettings | None = None,
+    save: str | Path | None = None,
+    on_event: OnEvent | None = None,
+) -> Trace:
+    """`ask_async` for callers without an event loop; see there."""
+    import asyncio
+
+    from .agents.ask import ask_async
+
+    return asyncio.run(
+        ask_async(
+            video,
+            question,
+            choices=choices,
+            subtitles=subtitles,
+            model=model,
+            agent=agent,
+            settings=settings,
+            save=save,
+            on_event=on_event,
+        )
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'longtake' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES.get(name, 'types')}", __name__), name)

@@ -1,0 +1,142 @@
+"""Asking one question: settings -> model and agent -> the loop -> a trace. What every surface calls."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import ConfigError
+from ..models.base import load_model
+from ..registry import resolve
+from ..store import digest
+from ..types import JSON, GenerateConfig, Model, Sample, Trace
+from ..video.download import download, is_url
+from .loop import Agent, Event, OnEvent, run
+from .record import Recorder
+
+__all__ = ["AskSettings", "ask_async", "build_agent", "read_settings"]
+
+
+class AskSettings(BaseModel):
+    """How to ask. None leaves a setting to the agent or the model. ``frames`` is the overview's, 0 for none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = "reader"
+    agent: str = "crop"
+    base_url: str | None = None
+    grounding_model: str | None = None
+    grounding_base_url: str | None = None
+    vision_model: str | None = None
+    vision_base_url: str | None = None
+    max_turns: int | None = Field(default=None, ge=1)
+    frames: int | None = Field(default=None, ge=0)
+    fps: float | None = Field(default=None, gt=0)
+    max_pixels: int | None = Field(default=None, ge=28 * 28)
+    ocr: bool | None = None
+    asr: bool | None = None
+    agent_options: dict[str, JSON] = {}
+    model_options: dict[str, JSON] = {}
+    temperature: float = Field(default=0.0, ge=0)
+    max_tokens: int = Field(default=4096, ge=1)
+    seed: int | None = None
+    cache: bool = True
+
+
+def read_settings(values: Mapping[str, Any]) -> AskSettings:
+    """Settings from plain values. Raises `ConfigError` with each wrong one and, for an unknown name, the known ones."""
+    try:
+        return AskSettings(**values)
+    except ValidationError as e:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in e.errors())
+        known = ", ".join(AskSettings.model_fields)
+        raise ConfigError(f"wrong settings: {wrong}. The settings are {known}") from e
+
+
+async def ask_async(
+    video: str | Path,
+    question: str,
+    *,
+    choices: Sequence[str] = (),
+    subtitles: str | Path | None = None,
+    model: str | Model | None = None,
+    agent: str | Agent | None = None,
+    settings: AskSettings | None = None,
+    save: str | Path | None = None,
+    on_event: OnEvent | None = None,
+) -> Trace:
+    """Answers ``question`` about ``video`` (a path or, with yt-dlp, a URL).
+
+    ``model`` and ``agent`` are names (see `longtake.registry`) or objects, and stand above ``settings``. With ``save``
+    the folder gets ``trace.json`` after every turn and a contact sheet of the evidence. The `Trace` has the answer,
+    or why there is none. Raises `VideoError` or `ConfigError` when the run cannot start."""
+    if not question.strip():
+        raise ConfigError("the question is empty; ask something")
+    names = {"model": model, "agent": agent}
+    chosen = {key: value for key, value in names.items() if isinstance(value, str)}
+    settings = read_settings({**(settings or AskSettings()).model_dump(exclude_unset=True), **chosen})
+    the_model = load(settings) if model is None or isinstance(model, str) else model
+    the_agent = build_agent(settings, the_model) if agent is None or isinstance(agent, str) else agent
+    uri = str(await asyncio.to_thread(download, str(video)) if is_url(str(video)) else video)
+    sample = Sample(
+        digest([uri, question, *choices])[:16], uri, question, tuple(choices), str(subtitles) if subtitles else None
+    )
+    recorder = Recorder(Path(save)) if save is not None else None
+
+    def tell(event: Event) -> None:
+        for listener in (recorder, on_event):
+            if listener is not None:
+                listener(event)
+
+    config = GenerateConfig(settings.temperature, settings.max_tokens, settings.seed)
+    trace = await run(the_agent, the_model, sample, config=config, on_event=tell)
+    if recorder is not None:
+        await asyncio.to_thread(recorder.write_sheet, trace)
+    return trace
+
+
+def load(settings: AskSettings, role: str = "") -> Model:
+    """The model for ``role`` ("", "grounding" or "vision"); a role without one of its own shares the main model's."""
+    own = getattr(settings, f"{role}_model") if role else None
+    url = getattr(settings, f"{role}_base_url") if role else None
+    return load_model(
+        own or settings.model,
+        base_url=url or settings.base_url,
+        options=settings.model_options or None,
+        cache=settings.cache,
+    )
+
+
+def build_agent(settings: AskSettings, model: Model) -> Agent:
+    """The agent that ``settings`` name. Raises `ConfigError` for a setting that this agent does not have."""
+    build = resolve("agent", settings.agent)
+    known = inspect.signature(build).parameters
+    overview = "grounding" not in known  # of the team, only the vision worker looks at frames
+    frames = 0 if settings.frames is None and overview and model.name == "reader" else settings.frames
+    given: dict[str, Any] = {
+        "max_turns": settings.max_turns,
+        "num_frames": frames,
+        "fps": settings.fps,
+        "max_pixels": settings.max_pixels,
+        "ocr": settings.ocr,
+        "asr": settings.asr,
+        **settings.agent_options,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if unknown := sorted(set(given) - set(known)):
+        raise ConfigError(
+            f"the agent {settings.agent!r} has no {', '.join(unknown)}; it has {', '.join(known)}. Leave that out"
+        )
+    for role in ("grounding", "vision"):
+        if role in known:
+            own = getattr(settings, f"{role}_model") or getattr(settings, f"{role}_base_url")
+            given[role] = load(settings, role) if own else model
+    try:
+        return build(**given)
+    except TypeError as e:
+        raise ConfigError(f"the agent {settings.agent!r} cannot be made: {e}") from e

@@ -1,0 +1,26 @@
+"""The overview of a whole video that an agent opens with."""
+
+from __future__ import annotations
+
+from ..types import Cue, Frames
+from ..video.decode import Video
+from ..video.sample import by_fps, uniform
+from ..video.text import TimedText
+
+__all__ = ["said", "skim"]
+
+
+def skim(video: Video, *, num_frames: int, fps: float | None, max_pixels: int) -> Frames:
+    """At most ``num_frames`` frames over the whole video: ``fps`` a second, or spread evenly when it is None.
+
+    They are snapped to the nearest key frame where the video is long (an overview needs no exact times, and is tens
+    of times faster so); every frame is labelled with the time it truly has."""
+    seconds = uniform(video.span, num_frames) if fps is None else by_fps(video.span, fps, num_frames)
+    far_apart = video.info.duration_seconds / max(len(seconds), 1) > 2.0
+    return video.frames_at(seconds, max_pixels=max_pixels, snap="keyframe" if far_apart else "exact")
+
+
+def said(video: Video) -> tuple[Cue, ...]:
+    """The subtitles of a video, none if it has none; nothing is recognised for this."""
+    text = TimedText(video, ocr=False)
+    return text.cues("subtitles") if "subtitles" in text.sources() else ()

@@ -1,0 +1,204 @@
+"""Master + grounding + vision (LongVideoAgent): the master acts by tags, the two workers are its tools.
+
+Works on any video: clips are fixed spans with ids. The grounding worker reads the words of all clips (their pictures
+where a video has no words) and names one; the vision worker sees the frames of the current clip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..clock import span_label
+from ..errors import ConfigError, FormatError, ToolError
+from ..types import (
+    JSON,
+    Cue,
+    Evidence,
+    Message,
+    Model,
+    ModelOutput,
+    Part,
+    Sample,
+    TimeSpan,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+)
+from ..video.decode import Video
+from ..video.sample import uniform
+from .loop import Action, Tool
+from .prompt import about, question_block, render
+from .replies import after_thinking, read_final
+from .skim import said
+from .tools import ask_model, cue_lines
+
+__all__ = ["Team"]
+
+_ACTION = re.compile(r"<(request_grounding|search|visual_query)>(.*?)</\1>", re.DOTALL)
+_CLIP = re.compile(r"<clip>\s*(.*?)\s*</clip>", re.DOTALL)
+_TOOL_OF = {"request_grounding": "ground", "search": "look", "visual_query": "look"}
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A stretch of the video with an id and the words in it."""
+
+    id: str
+    span: TimeSpan
+    cues: tuple[Cue, ...]
+
+    @property
+    def words(self) -> str:
+        return cue_lines(self.cues) or "(no words)"
+
+    @property
+    def tagged(self) -> str:
+        return f"<{self.id}>{span_label(self.span)} {' '.join(cue.text for cue in self.cues)}</{self.id}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """``clip_seconds`` is the length of a clip, ``num_frames`` how many of it the vision worker sees."""
+
+    grounding: Model
+    vision: Model
+    max_turns: int = 5
+    clip_seconds: float = 60.0
+    num_frames: int = 32
+    max_pixels: int = 448 * 448
+
+    name = "team"
+    native_tools = False
+    stop = tuple(f"</{tag}>" for tag in ("request_grounding", "search", "visual_query", "answer", "abstain"))
+
+    def __post_init__(self) -> None:
+        if not self.clip_seconds > 0 or self.num_frames < 1:
+            raise ConfigError(
+                f"clip_seconds must be above 0 and num_frames at least 1, got {self.clip_seconds}, {self.num_frames}"
+            )
+
+    @property
+    def config(self) -> Mapping[str, JSON]:
+        return {
+            "grounding": self.grounding.name,
+            "vision": self.vision.name,
+            "max_turns": self.max_turns,
+            "clip_seconds": self.clip_seconds,
+            "num_frames": self.num_frames,
+            "max_pixels": self.max_pixels,
+        }
+
+    @property
+    def last_call(self) -> str:
+        return render("last_turn")
+
+    def bind(self, sample: Sample, video: Video) -> Sequence[Tool]:
+        clips = split_into_clips(video, self.clip_seconds)
+        place = _Place(clips[0])
+        return (self._ground(sample, video, clips, place), self._look(video, place))
+
+    def opening(self, sample: Sample, video: Video) -> Sequence[Message]:
+        abstain = "" if sample.choices else " If the video does not show it: <abstain>what is missing</abstain>."
+        system = render("team_master", about=about(video.info), max_turns=str(self.max_turns), abstain=abstain)
+        first = split_into_clips(video, self.clip_seconds)[0]
+        return [Message("system", (system,)), Message("user", (f"{question_block(sample)}\n\n{_shown(first)}",))]
+
+    def parse(self, output: ModelOutput) -> Action:
+        """The first action tag after the reasoning; ``<search>`` is the other spelling of ``<visual_query>``."""
+        said = after_thinking(output.text)
+        action = _ACTION.search(said)
+        final = read_final(said[: action.start()] if action else said)
+        if final is not None:
+            return final
+        if action is None:
+            raise FormatError(render("team_again"))
+        tag, query = action.groups()
+        return (ToolCall(f"{tag}-1", _TOOL_OF[tag], {"query": query.strip()}),)
+
+    def _ground(self, sample: Sample, video: Video, clips: Sequence[Clip], place: _Place) -> Tool:
+        """The grounding worker: reads all clips, names one, and moves ``place`` there."""
+        by_id = {clip.id: clip for clip in clips}
+        wordless = not any(clip.cues for clip in clips)
+
+        async def prepare(call: ToolCall) -> Sequence[Message]:
+            prompt = render(
+                "team_grounding",
+                content="a picture from its middle" if wordless else "its words",
+                current=place.clip.id,
+                clips="\n".join(clip.tagged for clip in clips),
+                query=str(call.arguments.get("query") or sample.question),
+                question=question_block(sample),
+                example=clips[-1].id,
+            )
+            parts: list[Part] = [prompt]
+            if wordless:
+                middles = [(clip.span.start + clip.span.end) / 2 for clip in clips]
+                parts.append(
+                    await asyncio.to_thread(video.frames_at, middles, max_pixels=self.max_pixels // 4, snap="keyframe")
+                )
+            return [Message("user", tuple(parts))]
+
+        async def finish(call: ToolCall, reply: str) -> ToolResult:
+            named = [found for found in _CLIP.findall(after_thinking(reply)) if found in by_id]
+            if not named:
+                info = (
+                    f"The grounding agent named no known clip; you are still in {place.clip.id}. It said: {reply[:300]}"
+                )
+                return ToolResult(call.id, (f"<grounding_info>{info}</grounding_info>",))
+            place.clip = by_id[named[-1]]
+            return ToolResult(call.id, (f"<New_clip>{_shown(place.clip)}</New_clip>",))
+
+        spec = ToolSpec("ground", "Move to the clip that fits a description.", _QUERY)
+        return ask_model(spec, self.grounding, prepare, finish)
+
+    def _look(self, video: Video, place: _Place) -> Tool:
+        """The vision worker: sees the frames of the current clip."""
+
+        async def prepare(call: ToolCall) -> Sequence[Message]:
+            query = str(call.arguments.get("query", ""))
+            if not query:
+                raise ToolError("<visual_query> is empty; say what to look at")
+            seconds = uniform(place.clip.span, self.num_frames)
+            frames = await asyncio.to_thread(video.frames_at, seconds, max_pixels=self.max_pixels)
+            span = span_label(place.clip.span)
+            prompt = render("team_vision", num_frames=str(len(frames)), span=span, query=query)
+            return [Message("user", (frames, prompt))]
+
+        async def finish(call: ToolCall, reply: str) -> ToolResult:
+            seen = after_thinking(reply).strip()
+            evidence = Evidence(place.clip.span, seen, "frames")
+            return ToolResult(call.id, (f"<information>{seen}</information>",), evidence=(evidence,))
+
+        spec = ToolSpec("look", "Ask what is seen in the current clip.", _QUERY)
+        return ask_model(spec, self.vision, prepare, finish)
+
+
+_QUERY: dict[str, JSON] = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where the master is in the video, for one run."""
+
+    clip: Clip
+
+
+def split_into_clips(video: Video, clip_seconds: float) -> list[Clip]:
+    """The whole video in clips of ``clip_seconds`` (the last may differ), each with the subtitles that start in it."""
+    duration = video.info.duration_seconds
+    num_clips = max(1, math.ceil(duration / clip_seconds - 0.1))  # a rest under a tenth joins the clip before it
+    cues = said(video)
+    clips = list[Clip]()
+    for i in range(num_clips):
+        end = duration if i == num_clips - 1 else (i + 1) * clip_seconds
+        span = TimeSpan(i * clip_seconds, end)
+        clips.append(Clip(f"clip_{i:03d}", span, tuple(cue for cue in cues if cue.span.start in span)))
+    return clips
+
+
+def _shown(clip: Clip) -> str:
+    return f"{clip.id} {span_label(clip.span)}\n{clip.words}"

@@ -1,0 +1,265 @@
+"""The embedded default: a model that needs no network, no GPU and no weights, because it works by rules.
+
+It plays the same loop with the same tools as any model: it searches the timed text, reads around the best place and
+answers with a quote and its span. It reads words and cannot see pictures. Without support it abstains and says what
+would help; it never guesses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from ..errors import ModelError
+from ..types import JSON, GenerateConfig, Message, ModelOutput, Source, TimeSpan, ToolCall, ToolSpec, Usage
+from .support import (
+    Line,
+    about_writing,
+    content_words,
+    coverage,
+    expected_form,
+    passages,
+    without_writing_words,
+)
+
+__all__ = ["Reader"]
+
+STRONG, WEAK = 0.6, 0.3
+"""Share of the question's words that a passage must hold: to stop searching, and to be an answer at all."""
+FORM_BONUS = 0.25
+"""Added when a passage has the form the question asks for (a name, a price, a time, a number)."""
+LENGTH_COST = 0.08
+"""Taken off for every line beyond the first, so that a longer quote must earn its place."""
+MARGIN_SECONDS = 2.0
+FEW_LINES = 3
+
+_LINE = re.compile(r"^\[[\d:.]+ - [\d:.]+ \| ([\d.]+) - ([\d.]+) s\] (subtitles|screen|speech): (.*)$", re.MULTILINE)
+_QUESTION = re.compile(
+    r"^Question: (.*?)(?:\nOptions:\n(.*?)\nAnswer with|\nThe video path|\n\n|\Z)", re.DOTALL | re.MULTILINE
+)
+_OPTION = re.compile(r"^([A-Z])\. (.*)$", re.MULTILINE)
+_LENGTH = re.compile(r"The video is ([\d.]+) s long")
+_CLIP = re.compile(r"<(clip_\d+)>(.*?)</\1>", re.DOTALL)
+_FIND = re.compile(r"^Find: (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What the conversation holds so far."""
+
+    question: str
+    options: Mapping[str, str]
+    duration_seconds: float
+    lines: tuple[Line, ...]
+    calls: tuple[ToolCall, ...]
+
+    @classmethod
+    def of(cls, messages: Sequence[Message]) -> _Case:
+        text = "\n\n".join(message.text for message in messages if message.role != "assistant")
+        asked = _QUESTION.search(text)
+        if asked is None:
+            raise ModelError("the reader found no line 'Question: ...' in what it was asked; use an agent of longtake")
+        length = _LENGTH.search(text)
+        lines = tuple(
+            Line(TimeSpan(float(start), float(end)), cast("Source", source), said)
+            for start, end, source, said in _LINE.findall(text)
+            if float(start) < float(end)
+        )
+        calls = tuple(call for message in messages for call in message.tool_calls)
+        options = dict(_OPTION.findall(asked[2] or ""))
+        return cls(asked[1].strip(), options, float(length[1]) if length else 0.0, lines, calls)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """A passage that supports an answer, and how well."""
+
+    answer: str
+    passage: Sequence[Line]
+    support: float
+
+    @property
+    def span(self) -> TimeSpan:
+        return TimeSpan(self.passage[0].span.start, max(line.span.end for line in self.passage))
+
+
+class Reader:
+    """See the module. Costs nothing and is deterministic."""
+
+    name = "reader"
+
+    @classmethod
+    def from_spec(cls, argument: str = "") -> Reader:
+        """``--model reader``; it has no variants, so ``argument`` must be empty."""
+        if argument:
+            raise ModelError(f"the reader has no variant {argument!r}; write --model reader")
+        return cls()
+
+    async def generate(
+        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
+    ) -> ModelOutput:
+        text = "\n".join(message.text for message in messages)
+        if clips := _CLIP.findall(text):
+            return _said(_name_clip(text, clips))
+        if "Look at: " in text and not _QUESTION.search(text):
+            raise ModelError(
+                "the reader cannot see pictures; give the team eyes with --vision-model, or use --agent crop"
+            )
+        case = _Case.of(messages)
+        finding = _best(case)
+        offered = {tool.name: tool for tool in tools}
+        if "search_text" in offered:
+            if calls := _next_calls(case, finding, offered["search_text"]):
+                return ModelOutput(Message("assistant", (), calls), self.name, "tool_calls", Usage(num_calls=1))
+        elif "<request_grounding>" in text and finding is None and "<New_clip>" not in text:
+            query = f"<reasoning>These words do not answer it.</reasoning><request_grounding>{case.question}"
+            return _said(f"{query}</request_grounding>")
+        return _said(_final(case, finding, offered.get("search_text")))
+
+
+# ------------------------------------------------------------------------------------------------ what to do next
+
+
+def _next_calls(case: _Case, finding: _Finding | None, search: ToolSpec) -> tuple[ToolCall, ...]:
+    """The tool calls of the next turn; none when it is time to answer."""
+    tried = {str(call.arguments.get("source")) for call in case.calls if call.name == "search_text"}
+    has_read = any(call.name == "read_text" for call in case.calls)
+    turn = len(case.calls) + 1
+    if has_read:
+        return ()
+    left = [group for group in _rounds(case.question, search) if not tried & set(group)]
+    if left and (finding is None or finding.support < STRONG):
+        queries = [case.question, *(f"{case.question} {option}" for option in case.options.values())]
+        pairs = [(query, source) for source in left[0] for query in queries]
+        return tuple(
+            ToolCall(f"read-{turn + i}", "search_text", {"query": query, "source": source})
+            for i, (query, source) in enumerate(pairs)
+        )
+    if finding is not None:
+        start, end = max(0.0, finding.span.start - MARGIN_SECONDS), finding.span.end + MARGIN_SECONDS
+        source = finding.passage[0].source
+    elif about_writing(case.question) and "screen" in tried and case.duration_seconds:
+        start, end, source = 0.0, case.duration_seconds, "screen"
+    else:
+        return ()
+    arguments: dict[str, JSON] = {"start_time": start, "end_time": end, "source": source}
+    return (ToolCall(f"read-{turn}", "read_text", arguments),)
+
+
+def _rounds(question: str, search: ToolSpec) -> list[list[str]]:
+    """The sources in the order they are searched: what costs nothing first, unless the question is about writing."""
+    available = _sources(search)
+    heard = [source for source in available if source != "screen"]
+    seen = [source for source in available if source == "screen"]
+    order = [seen, heard] if about_writing(question) else [heard, seen]
+    return [group for group in order if group]
+
+
+def _sources(search: ToolSpec) -> list[str]:
+    properties = cast("Mapping[str, Mapping[str, JSON]]", search.parameters["properties"])
+    return cast("list[str]", properties["source"]["enum"])
+
+
+# ------------------------------------------------------------------------------------------------ what supports it
+
+
+def _best(case: _Case) -> _Finding | None:
+    """The best supported answer among the lines seen so far, None when no support reaches `WEAK`."""
+    findings = _of_options(case) if case.options else _of_question(case)
+    best = max(findings, key=lambda finding: finding.support, default=None)
+    return best if best is not None and best.support >= WEAK else None
+
+
+def _of_question(case: _Case) -> list[_Finding]:
+    wanted = without_writing_words(content_words(case.question))
+    form = expected_form(case.question)
+    found = list[_Finding]()
+    for passage in passages(case.lines):
+        text = " ".join(line.text for line in passage)
+        share = coverage(wanted, text)
+        if share and not _only_asks(passage):
+            bonus = FORM_BONUS if form and form.search(text) else 0.0
+            found.append(_Finding(text, passage, share + bonus - LENGTH_COST * (len(passage) - 1)))
+    return found or _by_form(case)
+
+
+def _by_form(case: _Case) -> list[_Finding]:
+    """Nothing shares a word with the question, which asks what is written: the line of the right form that stays
+    longest (a logo outlasts a caption), or all of it if that is next to nothing."""
+    seen = [line for line in case.lines if line.source == "screen"]
+    if not about_writing(case.question) or not seen:
+        return []
+    if form := expected_form(case.question):
+        fitting = [line for line in seen if (match := form.search(line.text)) and len(match[0]) * 2 > len(line.text)]
+        longest = max(fitting, key=lambda line: line.span.duration, default=None)
+        return [_Finding(longest.text, [longest], WEAK)] if longest else []
+    distinct = list({line.text: line for line in seen}.values())
+    return [_Finding(line.text, [line], WEAK) for line in distinct] if len(distinct) <= FEW_LINES else []
+
+
+def _of_options(case: _Case) -> list[_Finding]:
+    """How well a passage supports each option: the option's own words, seen beside those of the question."""
+    asked = content_words(case.question)
+    own = {letter: _distinguishing(letter, case.options) for letter in case.options}
+    found = list[_Finding]()
+    for passage in passages(case.lines):
+        text = " ".join(line.text for line in passage)
+        beside = coverage(asked, text)
+        for letter, words in own.items():
+            if share := coverage(words, text):
+                support = share * (WEAK + (1 - WEAK) * beside) - LENGTH_COST * (len(passage) - 1) * share
+                found.append(_Finding(letter, passage, support))
+    return found
+
+
+def _distinguishing(letter: str, options: Mapping[str, str]) -> dict[str, float]:
+    """The words of one option that not all options have."""
+    others = [set(content_words(text)) for other, text in options.items() if other != letter]
+    shared = set[str].intersection(*others) if others else set[str]()
+    return {word: weight for word, weight in content_words(options[letter]).items() if word not in shared}
+
+
+def _only_asks(passage: Sequence[Line]) -> bool:
+    """Whether the passage ends in a question: it repeats what is asked and does not answer it."""
+    return passage[-1].text.rstrip(" \"'”").endswith("?")
+
+
+# ------------------------------------------------------------------------------------------------ what to say
+
+
+def _said(text: str) -> ModelOutput:
+    return ModelOutput(Message("assistant", (text,)), Reader.name, usage=Usage(num_calls=1))
+
+
+def _final(case: _Case, finding: _Finding | None, search: ToolSpec | None) -> str:
+    if finding is None:
+        return f"<abstain>{_what_would_help(case, search)}</abstain>"
+    evidence = "".join(
+        f'\n<evidence source="{line.source}">{line.span.start} - {line.span.end} s: {line.text}</evidence>'
+        for line in finding.passage
+    )
+    return f"<answer>{finding.answer}</answer>{evidence}"
+
+
+def _what_would_help(case: _Case, search: ToolSpec | None) -> str:
+    sources = _sources(search) if search else sorted({line.source for line in case.lines})
+    looked = f"the words found in the video ({', '.join(sources)}) do not" if sources else "there are no words here to"
+    helps = ["a vision model (--model openai:NAME) can look at the pictures"]
+    if "screen" not in sources:
+        helps.append("pip install 'longtake[ocr]' reads text in the picture")
+    if "speech" not in sources:
+        helps.append("--asr listens to the speech")
+    if "subtitles" not in sources:
+        helps.append("--subtitles FILE gives it subtitles")
+    return f"{looked} support an answer. What would help: {'; '.join(helps)}"
+
+
+def _name_clip(text: str, clips: Sequence[tuple[str, str]]) -> str:
+    """The grounding worker: the clip whose words cover most of what is to be found, or that there is none."""
+    find = _FIND.search(text)
+    wanted = content_words(find[1] if find else "")
+    shares = {clip: coverage(wanted, words) for clip, words in clips}
+    best = max(shares, key=lambda clip: shares[clip])
+    return f"<clip>{best}</clip>" if shares[best] > 0 else "No clip has any of these words."
