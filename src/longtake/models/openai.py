@@ -11,7 +11,7 @@ import io
 import os
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -33,13 +33,13 @@ from .base import Patience
 from .prices import configured_prices
 from .refusals import Redactor, refusal
 from .reply import Asked, read_reply
+from .sessions import CONNECT_SECONDS, http_session
 from .wire import EndpointOptions, write_request
 
 __all__ = ["EndpointOptions", "OpenAIModel"]
 
 _OPENAI_URL = "https://api.openai.com/v1"
 _UNKNOWN_MODEL = re.compile(rb"(?i)model_not_found|model\b.{0,100}(?:does not exist|not found)")
-_CONNECT_SECONDS = 15.0
 _MODELS_SECONDS = 10.0
 
 
@@ -47,8 +47,8 @@ class OpenAIModel:
     """The model ``name`` behind an OpenAI-compatible endpoint.
 
     ``base_url``: else ``$OPENAI_BASE_URL``, else OpenAI's. ``api_key``: else ``$OPENAI_API_KEY``; local servers need
-    none. One object may be used by many tasks, and by one event loop after the other; connections close with the
-    loop, or with `aclose`. Raises `ConfigError` for a bad address or a missing key."""
+    none. One object may be used by many tasks, and by one event loop after the other; connections close with their
+    loop. Raises `ConfigError` for a bad address or a missing key."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class OpenAIModel:
         self._headers = _headers(key, url)
         self._patience = Patience(max_in_flight=self.options.max_in_flight, max_attempts=self.options.max_attempts)
         self._wants_completion_tokens = False
-        self._sessions = dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[Any]]]()
+        self._is_local = url.host in ("localhost", "127.0.0.1", "::1")
 
     @classmethod
     def from_spec(
@@ -112,11 +112,6 @@ class OpenAIModel:
         request = await write_request(self.name, messages, tools, config, self.options)
         output = await self._patience.call(lambda: self._ask(request, asked))
         return replace(output, seconds=time.perf_counter() - started)
-
-    async def aclose(self) -> None:
-        """Closes the connections of the running event loop."""
-        if found := self._sessions.get(asyncio.get_running_loop()):
-            await found[1].aclose()
 
     async def _ask(self, request: dict[str, Any], asked: Asked) -> ModelOutput:
         """One attempt."""
@@ -158,7 +153,7 @@ class OpenAIModel:
         try:
             async with (
                 asyncio.timeout(seconds),
-                (await self._session()).request(
+                (await http_session(local=self._is_local)).request(
                     method,
                     (self._url / path).with_query(self._url.query),
                     data=None if data is None else io.BytesIO(data),
@@ -170,7 +165,7 @@ class OpenAIModel:
         except ModelError:
             raise
         except aiohttp.ServerTimeoutError as e:
-            raise ModelConnectionError(f"{self.base_url} could not be reached within {_CONNECT_SECONDS:g} s") from e
+            raise ModelConnectionError(f"{self.base_url} could not be reached within {CONNECT_SECONDS:g} s") from e
         except TimeoutError as e:
             raise ModelTimeoutError(f"no reply from {self.base_url} within {seconds:g} s; raise timeout_seconds") from e
         except aiohttp.ClientSSLError as e:
@@ -200,27 +195,6 @@ class OpenAIModel:
             if not piece:
                 return b"".join(pieces)
             pieces.append(piece)
-
-    async def _session(self) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
-        if loop not in self._sessions:
-            keeper = self._keep_session(loop)
-            self._sessions[loop] = (await anext(keeper), keeper)
-        return self._sessions[loop][0]
-
-    async def _keep_session(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[aiohttp.ClientSession]:
-        """A generator, because an event loop that ends closes its generators: so the session ends with its loop."""
-        local = self._url.host in ("localhost", "127.0.0.1", "::1")
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
-            trust_env=not local,
-        ) as session:
-            try:
-                yield session
-            finally:
-                self._sessions.pop(loop, None)
 
 
 def _endpoint(base_url: str) -> yarl.URL:
