@@ -92,13 +92,18 @@ def _key(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum()).translate(str.maketrans("0il", "o11"))
 
 
+def _numbers(text: str) -> list[str]:
+    """Words that are at least half digits. Another number is another fact, however alike the texts are."""
+    return [word for word in text.split() if 2 * sum(map(str.isdigit, word)) >= sum(map(str.isalnum, word)) > 0]
+
+
 def _same(a: Line, b: Line) -> bool:
     key_a, key_b = _key(a.text), _key(b.text)
     if key_a == key_b:
         return bool(key_a) or a.text == b.text
     if min(a.score, b.score) > _SURE or min(len(key_a), len(key_b)) < 4:
         return False
-    if [c for c in a.text if c.isdigit()] != [c for c in b.text if c.isdigit()]:
+    if _numbers(a.text) != _numbers(b.text):
         return False
     matcher = SequenceMatcher(None, key_a, key_b)
     return matcher.real_quick_ratio() >= _ALIKE and matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE

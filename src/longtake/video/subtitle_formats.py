@@ -238,13 +238,15 @@ def _json_seconds(value: JSON) -> float | None:
 
 def _text_of_clip(texts: Mapping[str, JSON], stem: str) -> str:
     """The text for the clip or episode ``stem``. Ids may lack the show's prefix that file names have, or have one
-    that file names lack, so the longest id that ``stem`` ends with (or that ends with it) counts."""
+    that file names lack: the longest id that ``stem`` ends with counts, else the only one that ends with it."""
     found = dict(_clips(texts))
     if stem in found:
         return found[stem]
-    alike = [clip for clip in found if stem.endswith(f"_{clip}") or clip.endswith(f"_{stem}")]
-    if alike:
-        return found[max(alike, key=len)]
+    if shorter := [clip for clip in found if stem.endswith(f"_{clip}")]:
+        return found[max(shorter, key=len)]
+    longer = [clip for clip in found if clip.endswith(f"_{stem}")]
+    if len(longer) == 1:
+        return found[longer[0]]
     some = ", ".join(list(found)[:3])
     raise SyntaxProblem(f"no text for {stem!r} among {len(found)} ids ({some}, ...)", 1)
 

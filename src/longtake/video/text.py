@@ -1,25 +1,21 @@
 """`TimedText`: everything that can be read or heard in a video, as cues with times, searchable.
 
-Owns which sources there are, keeping what was read, and the search index. How each source is read is in
-`subtitles`, `ocr` and `speech`. Nothing is read before it is asked for.
+Owns which sources there are and keeping what was read. How each source is read is in `subtitles`, `ocr` and
+`speech`, how it is searched in `cue_index`. Nothing is read before it is asked for.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-import sqlite3
 import threading
-import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, MissingExtraError, StoreError
 from ..store import cache_dir, digest, write_atomic
 from ..types import JSON, Cue, Source, TimeSpan, from_json, to_json
 from . import ocr, speech
+from .cue_index import CueIndex, Hit
 from .subtitles import Subtitles, find_sidecar, is_text_track, read_embedded, read_sidecar
 
 if TYPE_CHECKING:
@@ -32,14 +28,6 @@ log = logging.getLogger(__name__)
 VERSION = 1
 """Of the cues kept on disk; a change makes them be read anew."""
 _SOURCES: tuple[Source, ...] = ("subtitles", "screen", "speech")
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A cue that was found; ``score`` is its BM25 score, larger is better, comparable within one search only."""
-
-    cue: Cue
-    score: float
 
 
 class TimedText:
@@ -64,7 +52,7 @@ class TimedText:
         self._language = language
         self._lock = threading.RLock()
         self._read: dict[Source, Subtitles] = {}
-        self._indices: dict[tuple[Source, ...], _Index] = {}
+        self._indices: dict[tuple[Source, ...], CueIndex] = {}
 
     def sources(self) -> tuple[Source, ...]:
         """Which sources this video has in this installation, best first. Cheap: reads no text."""
@@ -112,7 +100,7 @@ class TimedText:
         with self._lock:
             if wanted not in self._indices:
                 cues = sorted((cue for source in wanted for cue in self.cues(source)), key=lambda cue: cue.span)
-                self._indices[wanted] = _Index(cues)
+                self._indices[wanted] = CueIndex(cues)
             return self._indices[wanted].search(query, limit, span)
 
     def read_screen(self, seconds: Sequence[float]) -> tuple[Cue, ...]:
@@ -175,83 +163,3 @@ class TimedText:
         found = read()
         write_atomic(path, to_json(found))
         return found
-
-
-# -------------------------------------------------------------------------------------------------- the index
-
-_STOP_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        a an and any are as at be been being but by can could d did do does doing don for from had has have he her hers
-        him his how i if in into is it its just ll m me my of on or our s she should so such t than that the their
-        them then there these they this those to ve was we were what when where which while who whom whose why will
-        with would you your about after before during please tell show video
-        """,
-    )
-)
-_MAX_TERMS = 64
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-_CJK_RUN = re.compile(f"[{_CJK}]+")
-_CJK_LETTER = re.compile(f"([{_CJK}])")
-_NUMBER = re.compile(r"\d+(?:[.:,/]\d+)+")
-
-
-class _Index:
-    """BM25 over cues, in memory: made from thousands of cues in milliseconds, so there is no file to go stale.
-
-    Scripts without spaces are indexed letter by letter and searched by pairs of letters."""
-
-    def __init__(self, cues: Sequence[Cue]) -> None:
-        self._cues: tuple[Cue, ...] = tuple(cues)
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(":memory:", check_same_thread=False)
-        try:
-            self._db.execute(
-                "create virtual table cues using fts5(text, tokenize = 'porter unicode61 remove_diacritics 2')"
-            )
-        except sqlite3.OperationalError as e:
-            raise StoreError(
-                f"this Python's SQLite {sqlite3.sqlite_version} has no full-text search ({e});"
-                " use a Python whose SQLite is built with FTS5"
-            ) from e
-        rows = ((number, _indexed(cue.text)) for number, cue in enumerate(self._cues))
-        self._db.executemany("insert into cues (rowid, text) values (?, ?)", rows)
-
-    def search(self, query: str, limit: int, span: TimeSpan | None) -> tuple[Hit, ...]:
-        terms = _terms(query)
-        if not terms:
-            return ()
-        expression = " OR ".join(f'"{term}"' for term in terms)
-        hits: list[Hit] = []
-        with self._lock:
-            rows = self._db.execute(
-                "select rowid, bm25(cues) from cues where cues match ? order by 2, 1", (expression,)
-            )
-            for number, score in rows:
-                cue = self._cues[int(number)]
-                if span is None or cue.span.overlap(span) > 0:
-                    hits.append(Hit(cue, -score))
-                    if len(hits) == limit:
-                        break
-            rows.close()
-        return tuple(hits)
-
-
-def _indexed(text: str) -> str:
-    return _CJK_LETTER.sub(r" \1 ", text.encode("utf-8", "replace").decode("utf-8"))
-
-
-def _terms(query: str) -> list[str]:
-    """Words, numbers and pairs of letters to look for: letters, digits, marks and spaces only, so each is safe between
-    double quotes."""
-    terms: list[str] = [re.sub(r"\D", " ", number) for number in _NUMBER.findall(query)]
-    rest = _NUMBER.sub(" ", query)
-    for run in _CJK_RUN.findall(rest):
-        pairs = [f"{a} {b}" for a, b in pairwise(run)]
-        terms += pairs or [run]
-    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in _CJK_RUN.sub(" ", rest))
-    words = "".join(kept).split()
-    content = [word for word in words if word.casefold() not in _STOP_WORDS]
-    terms += content or ([] if terms else words)
-    return list(dict.fromkeys(terms))[:_MAX_TERMS]
