@@ -73,7 +73,8 @@ def cut(
     mkv or mp4 as the source is. A file appears once it is complete; one that is there already is kept, so a cut that
     was broken off goes on where it stopped. ``on_clip`` is called for each clip as it is ready.
 
-    Spans past the end are clamped. Raises `SpanError` for a span that is outside or holds no picture, `StoreError`
+    Spans past the end are clamped. A span without a picture beside another span gives no clip. Raises `SpanError` for
+    one that stands alone or lies outside the video, `StoreError`
     where a file cannot be written or belongs to another video, `VideoDecodeError` for a file that cannot be read.
     """
     clips: list[Clip] = []
@@ -133,7 +134,8 @@ def _cut_group(video: Video, spans: Sequence[TimeSpan], out_dir: Path, mode: Mod
             path = out_dir / f"{video.path.stem}_{span.start:09.3f}-{span.end:09.3f}{suffix}"
             num_frames = int(np.searchsorted(found.shown, stop) - np.searchsorted(found.shown, first))
             is_last = found.is_to_end and stop >= found.end
-            plans.append(Plan(path, first, stop, num_frames, parts, span.start == 0, is_last))
+            is_first = spans[0].start == 0 and not plans
+            plans.append(Plan(path, first, stop, num_frames, parts, is_first, is_last))
         missing: list[Plan] = []
         for plan in plans:
             if (num_frames := _num_frames_there(plan.path, track)) is None:
@@ -172,26 +174,25 @@ def _zero(track: Track, found: Scan) -> int:
 
 def _exact_edges(track: Track, found: Scan, spans: Sequence[TimeSpan]) -> Iterator[tuple[int, int]]:
     """First tick and end of the pictures in each span."""
+    inner = {span.start for span in spans} & {span.end for span in spans}
     for span in spans:
         low, high = (int(np.searchsorted(found.shown, _tick_of(track, t))) for t in (span.start, span.end))
-        is_end = found.is_to_end and span.end >= track.info.duration_seconds - _EPSILON_SECONDS
-        if is_end:
+        if found.is_to_end and span.end >= track.info.duration_seconds - _EPSILON_SECONDS:
             high = len(found.shown)
-        if low == high:
-            if len(spans) > 1 and is_end:
-                continue  # the last picture is shown before the last span starts
+        if low == high and inner.isdisjoint((span.start, span.end)):
             raise SpanError(
                 f"no picture starts in {span.start:.3f} to {span.end:.3f} s, so a clip of it would be empty; "
                 "ask for a longer span"
             )
-        first = _zero(track, found) if low == 0 and found.seek is None else int(found.shown[low])
-        yield first, int(found.shown[high]) if high < len(found.shown) else found.end
+        if low < high:
+            first = _zero(track, found) if low == 0 and spans[0].start == 0 else int(found.shown[low])
+            yield first, int(found.shown[high]) if high < len(found.shown) else found.end
 
 
 def _key_edges(track: Track, found: Scan, spans: Sequence[TimeSpan]) -> list[tuple[int, int]]:
     """The same with both ends at the nearest place where a copy can start."""
     places = found.pts[found.starts].tolist()
-    if found.seek is None:
+    if spans[0].start == 0:
         places = [_zero(track, found), *(p for p in places if p > found.shown[0])]
     if found.is_to_end:
         places.append(found.end)

@@ -158,8 +158,8 @@ class Recoder:
                 if (frame.format.name, frame.width, frame.height) != (self._pix_fmt, *self._shape[:2]):
                     frame = frame.reformat(*self._shape[:2], format=self._pix_fmt)
                 frame.pict_type = PictureType.NONE  # or the encoder would repeat the source's choice of frame types
-                packets += context.encode(frame)
-            packets += context.encode(None)
+                packets += context.encode(frame)  # pyright: ignore[reportUnknownMemberType]
+            packets += context.encode(None)  # pyright: ignore[reportUnknownMemberType]
         finally:
             self._idle.put(source)
         return [Coded(self._framed(bytes(p)), p.pts, p.is_keyframe) for p in packets if p.pts is not None]
@@ -188,7 +188,7 @@ def _pictures(container: InputContainer, stream: VideoStream, stretch: Stretch) 
         early = packet.pts is not None and packet.pts < stretch.first
         context.skip_frame = "NONREF" if early else "DEFAULT"
         try:
-            frames = context.decode(packet if packet.size else None)
+            frames = context.decode(packet if packet.size else None)  # pyright: ignore[reportUnknownMemberType]
         except av.error.InvalidDataError as e:
             log.warning("%s: a picture near tick %s is left out: %s", container.name, packet.pts, reason(e))
             continue
@@ -214,11 +214,12 @@ def packets_from(container: InputContainer, stream: VideoStream, key: int) -> It
         stream.codec_context.flush_buffers()
         packets = container.demux(stream)
         first = next(packets, None)
-        if first is not None and first.pts is not None and (first.pts <= key or key - back <= begin - step):
+        is_begin = key - back <= begin - step  # a transport stream is found before its begin only
+        if first is not None and first.pts is not None and (first.pts <= key or is_begin):
             yield first
             yield from packets
             return
-        if key - back <= begin - step:
+        if is_begin:
             return
         back = 2 * back or step
 

@@ -112,7 +112,9 @@ def _packets(container: InputContainer, streams: Sequence[Stream], seek: int | N
             return
         if packet is None:
             return
-        if packet.size and packet.pts is not None:
+        if packet.is_corrupt:
+            log.warning("%s: a packet is left out, it is cut off or damaged", container.name)
+        elif packet.size and packet.pts is not None:
             yield packet
         elif packet.size and packet.stream is streams[0]:
             raise VideoDecodeError(f"{container.name}: a picture has no time; convert the file to mp4 first")
@@ -193,14 +195,14 @@ class _ClipFile:
     def _add_pictures(self, source: Stream, track: Track, recoder: Recoder | None) -> VideoStream:
         assert isinstance(source, VideoStream)
         if recoder is not None and not recoder.is_joint:
-            stream = self._container.add_stream(recoder.encoder, rate=None)
+            stream = self._container.add_stream(recoder.encoder, rate=None)  # pyright: ignore[reportUnknownMemberType]
             assert isinstance(stream, VideoStream)
             recoder.configure(stream.codec_context)
             stream.time_base = track.time_base
             if track.turns:
                 stream.set_display_rotation(90 * track.turns)
             return stream
-        stream = self._container.add_stream_from_template(source, opaque=True)
+        stream = self._container.add_stream_from_template(source, opaque=True)  # pyright: ignore[reportUnknownMemberType]
         if recoder is not None:
             stream.codec_context.extradata = recoder.extradata
         return stream
@@ -229,7 +231,7 @@ class _ClipFile:
         packet.stream = self._pictures
         packet.pts, packet.dts = pts - self.plan.first, dts - self.plan.first
         packet.duration = self._found.end_of(pts) - pts
-        self._container.mux_one(packet)
+        self._container.mux_one(packet)  # pyright: ignore[reportUnknownMemberType]
 
     def add_sound(self, packet: Packet[Stream]) -> None:
         assert packet.pts is not None
@@ -237,7 +239,7 @@ class _ClipFile:
         shift = round(self.plan.first * self._tick / packet.time_base)
         packet.pts -= shift
         packet.dts = packet.pts
-        self._container.mux_one(packet)
+        self._container.mux_one(packet)  # pyright: ignore[reportUnknownMemberType]
 
     def close(self) -> None:
         self._container.close()
