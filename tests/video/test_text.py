@@ -277,6 +277,8 @@ def test_sqlite_without_full_text_search_is_an_error(folder: Path, monkeypatch: 
         def execute(self, statement: str) -> None:
             raise sqlite3.OperationalError("no such module: fts5")
 
+        def close(self) -> None: ...
+
     monkeypatch.setattr(cue_index.sqlite3, "connect", lambda *args, **kwargs: Bare())
     with pytest.raises(StoreError, match=r"no such module: fts5.*built with FTS5"):
         TimedText(bare(folder), ocr=False).search("x")

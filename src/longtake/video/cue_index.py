@@ -9,6 +9,7 @@ import re
 import sqlite3
 import threading
 import unicodedata
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -54,6 +55,7 @@ class CueIndex:
         self._cues: tuple[Cue, ...] = tuple(cues)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
+        weakref.finalize(self, self._db.close)
         try:
             self._db.execute(
                 "create virtual table cues using fts5(text, tokenize = 'porter unicode61 remove_diacritics 2')"
