@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 __all__ = [
     "Clock",
+    "moving",
     "picture_of",
     "read_code",
     "repeat",
@@ -56,6 +57,15 @@ def solid(colour: tuple[int, int, int], width: int = 64, height: int = 48) -> Pi
     return np.full((height, width, 3), colour, np.uint8)
 
 
+def moving(num_frames: int, width: int = 160, height: int = 120) -> Iterator[tuple[int, Pixels]]:
+    """(tick, picture) of a smooth random texture that drifts: something a codec has to work for."""
+    coarse = np.random.default_rng(0).integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
+    texture = coarse.repeat(16, axis=0).repeat(16, axis=1)
+    for i in range(num_frames):
+        x, y = int(width / 2 * (1 + np.sin(i / 20))), int(height / 2 * (1 + np.cos(i / 17)))
+        yield i, np.ascontiguousarray(texture[y : y + height, x : x + width])
+
+
 @dataclass(frozen=True)
 class Clock:
     """A clock video on disk. ``seconds[i]`` is when frame ``i`` begins on the video clock."""
@@ -90,7 +100,10 @@ def write_clock(
     stamps = [start_ticks + tick for tick in (ticks if ticks is not None else range(num_frames))]
     frames = ((stamp, picture_of(i, width, height)) for i, stamp in enumerate(stamps))
     write_frames(path, frames, fps=fps, time_base=base, audio_start=audio_start, **encoder)
-    begins = [stamps[0] * base] + ([Fraction(audio_start)] if audio_start is not None else [])
+    begins = [stamps[0] * base]
+    if audio_start is not None:
+        # MPEG-TS has no way to say that a sound encoder's first samples are to be dropped
+        begins.append(Fraction(audio_start) - (Fraction(481, 48000) if path.suffix == ".ts" else 0))
     return Clock(path, [float(stamp * base - min(begins)) for stamp in stamps])
 
 
@@ -116,7 +129,8 @@ def write_frames(
     if options is None:
         options = {"preset": "veryfast", "sc_threshold": "0"} if codec == "libx264" else {}
     with av.open(str(path), "w", format=format, options=container_options or {}) as out:
-        iterator = iter(frames)
+        # stored turned back, so that players that heed the rotation show them upright
+        iterator = ((tick, np.ascontiguousarray(np.rot90(pixels, -rotation // 90))) for tick, pixels in frames)
         tick, first = next(iterator)
         stream = out.add_stream(codec, rate=Fraction(fps), options=options)
         stream.height, stream.width = first.shape[:2]
@@ -148,7 +162,8 @@ class _Tone:
     """A 440 Hz tone as an audio track."""
 
     def __init__(self, out: Any, start: float, seconds: float) -> None:
-        codec = "libopus" if "webm" in out.format.name or "matroska" in out.format.name else "aac"
+        # AAC and Opus in MPEG-TS would begin before their own first sample
+        codec = {"mpegts": "mp2", "webm": "libopus", "matroska": "libopus"}.get(out.format.name, "aac")
         self._rate = 48000
         self._stream = out.add_stream(codec, rate=self._rate, layout="mono")
         self._start = round(start * self._rate)
@@ -162,8 +177,8 @@ class _Tone:
         out.mux(self._stream.encode(None))
 
     def _chunks(self) -> Iterator[tuple[int, npt.NDArray[np.int16]]]:
-        for begin in range(0, self._samples, 960):
-            t = np.arange(begin, min(begin + 960, self._samples)) / self._rate
+        for begin in range(0, self._samples, 1152):
+            t = np.arange(begin, min(begin + 1152, self._samples)) / self._rate
             yield begin, (np.sin(2 * np.pi * 440 * t) * 8000).astype(np.int16)[None, :]
 
 
@@ -174,7 +189,7 @@ def write_tone(path: Path, seconds: float = 1.0) -> None:
 
 
 def repeat(source: Path, target: Path, times: int) -> None:
-    """The packets of ``source``'s picture track ``times`` over, each run after the last: hours for the cost of minutes."""
+    """The packets of ``source``'s picture track ``times`` over, each run after the last."""
     with av.open(str(source)) as inp, av.open(str(target), "w") as out:
         stream = inp.streams.video[0]
         copy = out.add_stream_from_template(stream)

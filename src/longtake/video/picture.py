@@ -6,6 +6,7 @@ Keeps no pictures.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av.filter
 import numpy as np
@@ -56,7 +57,7 @@ class Renderer:
         if graph is None:
             graph = av.filter.Graph()
             source = graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+                width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
             )
             crop = graph.add("crop", f"{right - left}:{bottom - top}:{left}:{top}:exact=1")
             sink = graph.add("buffersink")

@@ -16,6 +16,7 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -99,7 +100,7 @@ def probe(path: Path) -> Track:
 
 
 def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
-    streams = [s for s in container.streams.video if not int(s.disposition) & 0x400]
+    streams = [s for s in container.streams.video if Disposition.attached_pic not in s.disposition]
     if not streams:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "none"
         raise VideoDecodeError(f"{path} has no picture track (tracks: {kinds}); give a file with moving pictures")

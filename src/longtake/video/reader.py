@@ -103,7 +103,7 @@ class Reader:
 
         Containers without an index land somewhere near; each miss goes twice as far back."""
         second = max(1, round(1 / self.track.time_base))
-        at = first - back
+        limit = at = first - back
         while True:
             begin = self.track.first_pts
             packets = self._packets(at if at > begin else begin - _LEAD_SECONDS * second)
@@ -112,14 +112,14 @@ class Reader:
                 check()
                 packet = next(packets, None)
             shown_at = None if packet is None else stamp(packet)
-            if packet is not None and (shown_at is None or shown_at <= max(at, begin)):
+            if packet is not None and (shown_at is None or shown_at <= max(limit, begin)):
                 yield packet
                 yield from packets
                 return
             if at <= begin:
                 raise self._damaged(Damage(first, "no key frame is left before it"))
             back = max(second, back * 2)
-            at = first - back
+            at = limit - back
 
     def _packets(self, pts: int) -> Iterator[Packet[VideoStream]]:
         try:
