@@ -24,6 +24,7 @@ from ..store import cache_dir
 from ..types import JSON, Box, Cue, TimeSpan
 from .decode import Video
 from .journal import Journal
+from .scenes import detect
 from .sightings import Line, Sighting, blocks_to_cues, moment_spans, skim_spans
 
 __all__ = ["Progress", "available", "moments", "read_moments", "read_picture", "skim"]
@@ -215,8 +216,6 @@ def skim(video: Video, on_progress: Progress | None = None) -> tuple[Cue, ...]:
     is asked. Spans: see `skim_spans`. Interrupted, the next call goes on where this one stopped. Raises
     `MissingExtraError` without the ``[ocr]`` extra."""
     _require()
-    from .scenes import detect
-
     scenes = detect(video)
     seconds = moments(scenes, video.keyframe_seconds(), video.info.duration_seconds)
     sightings = _sightings(video, seconds, on_progress, max_pixels=SKIM_PIXELS)
