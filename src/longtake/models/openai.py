@@ -31,7 +31,7 @@ from ..errors import (
 from ..types import JSON, GenerateConfig, Message, ModelOutput, ToolSpec
 from .base import Patience
 from .prices import configured_prices
-from .refusals import Redactor, refusal
+from .refusals import Redactor, basic_credentials, refusal
 from .reply import Asked, read_reply
 from .sessions import CONNECT_SECONDS, http_session
 from .wire import EndpointOptions, write_request
@@ -217,5 +217,5 @@ def _headers(key: str, url: yarl.URL) -> dict[str, str]:
     if key:
         headers["Authorization"] = f"Bearer {key}"
     elif url.user:
-        headers["Authorization"] = aiohttp.BasicAuth(url.user, url.password or "").encode()
+        headers["Authorization"] = f"Basic {basic_credentials(url)}"
     return headers

@@ -21,7 +21,7 @@ from ..errors import (
     ModelTimeoutError,
 )
 
-__all__ = ["Redactor", "refusal", "retry_after_seconds"]
+__all__ = ["Redactor", "basic_credentials", "refusal", "retry_after_seconds"]
 
 _MAX_CHARS = 400
 _NOT_SECRET = ("", "EMPTY", "ollama", "none", "dummy")
@@ -45,9 +45,7 @@ class Redactor:
     """Takes secrets out of text: the key, and what the base URL holds beside the address."""
 
     def __init__(self, key: str, url: yarl.URL) -> None:
-        password = url.password or ""
-        basic = base64.b64encode(f"{url.user or ''}:{password}".encode()).decode() if password else ""
-        secrets = {key, password, basic, *url.query.values()} - {*_NOT_SECRET}
+        secrets = {key, url.password or "", basic_credentials(url), *url.query.values()} - {*_NOT_SECRET}
         self._secrets = sorted((secret for secret in secrets if len(secret) >= 4), key=len, reverse=True)
 
     def clean(self, text: str) -> str:
@@ -56,6 +54,11 @@ class Redactor:
             text = text.replace(secret, "***")
         text = " ".join(text.split())
         return text if len(text) <= _MAX_CHARS else text[:_MAX_CHARS] + "..."
+
+
+def basic_credentials(url: yarl.URL) -> str:
+    """User and password of ``url`` as HTTP sends them."""
+    return base64.b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
 
 
 def refusal(

@@ -1,0 +1,267 @@
+"""What stands around any model: names, cache, prices, and the conformance check itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fake_openai import FakeOpenAI, Say
+from longtake.errors import ConfigError, ModelConnectionError
+from longtake.models import ScriptedModel, check_model, load_model
+from longtake.models.base import Patience
+from longtake.models.cache import CachedModel
+from longtake.models.openai import EndpointOptions, OpenAIModel
+from longtake.models.prices import Price, configured_prices, cost_usd, read_prices
+from longtake.store import DiskCache
+from longtake.types import (
+    JSON,
+    Frames,
+    GenerateConfig,
+    Message,
+    Model,
+    ModelOutput,
+    ToolCall,
+    ToolSpec,
+    Usage,
+)
+
+CONFIG = GenerateConfig()
+HI = Message("user", ("Hi.",))
+CALL = ToolCall("a", "zoom", {"at": 1})
+TOOL = ToolSpec("zoom", "Closer.", {"type": "object", "properties": {}})
+
+
+async def ask(
+    model: Model, *messages: Message, tools: Sequence[ToolSpec] = (), config: GenerateConfig = CONFIG
+) -> ModelOutput:
+    return await model.generate(messages or (HI,), tools=tools, config=config)
+
+
+# ---------------------------------------------------------------------------------------------------- names
+
+
+def test_models_by_name(tmp_path: Path) -> None:
+    script = tmp_path / "a:b.jsonl"
+    script.write_text('"hello"\n')
+    assert asyncio.run(ask(load_model(f"scripted:{script}"))).text == "hello"
+    ollama = load_model("ollama:qwen3-vl:8b", cache=False)
+    assert repr(ollama) == "OpenAIModel('qwen3-vl:8b', base_url='http://localhost:11434/v1')"
+    remote = load_model("ollama:tiny", base_url="http://box:11434/v1", cache=False)
+    assert repr(remote) == "OpenAIModel('tiny', base_url='http://box:11434/v1')"
+    assert load_model("openai:tiny", base_url="http://box/v1").name == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "says"),
+    [
+        ("gpt-5", {}, "for example openai:gpt-5"),
+        ("nobody:x", {}, "known: "),
+        ("", {}, "known: "),
+        ("scripted:x", {"base_url": "http://box/v1"}, "base_url"),
+        ("openai:", {"base_url": "http://box/v1"}, "needs a name"),
+    ],
+)
+def test_a_name_that_is_none(spec: str, options: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load_model(spec, **options)
+
+
+async def test_loaded_models_remember(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LONGTAKE_CACHE", str(tmp_path))
+    with FakeOpenAI() as fake:
+        for cache, num_requests in ((True, 1), (True, 1), (False, 2)):
+            await ask(load_model("openai:tiny", base_url=fake.base_url, cache=cache))
+            assert len(fake.requests) == num_requests
+
+
+# ---------------------------------------------------------------------------------------------------- cache
+
+
+class Counting:
+    """Counts what it is asked; says what it is asked."""
+
+    name = "counting"
+    identity: JSON = "counting"
+
+    def __init__(self, **changes: object) -> None:
+        self.num_asked = 0
+        self.changes = changes
+
+    async def generate(
+        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
+    ) -> ModelOutput:
+        self.num_asked += 1
+        output = ModelOutput(
+            Message("assistant", (f"reply {self.num_asked}",)), "counting", usage=Usage(1, 7, 3, 0, 0.5)
+        )
+        return replace(output, **self.changes)
+
+
+@pytest.fixture
+def replies(tmp_path: Path) -> DiskCache:
+    return DiskCache(tmp_path / "replies.sqlite")
+
+
+async def test_a_reply_from_the_cache_costs_nothing(replies: DiskCache) -> None:
+    model = CachedModel(Counting(), replies)
+    first, second = await ask(model), await ask(model)
+    assert first.usage == Usage(1, 7, 3, 0, 0.5)
+    assert second == replace(first, usage=Usage(), seconds=second.seconds)
+
+
+async def test_every_part_of_a_request_counts(replies: DiskCache) -> None:
+    dark, bright, later = (
+        Frames.of(np.full((1, 4, 4, 3), shade, np.uint8), np.array([at]), "v")
+        for shade, at in ((0, 1.0), (9, 1.0), (0, 2.0))
+    )
+    inner = Counting()
+    model = CachedModel(inner, replies)
+    shown = [Message("user", ("Hi.", frames)) for frames in (dark, bright, later, dark.without_pixels())]
+    calls = [Message("assistant", ("Hi.",), (ToolCall("a", "zoom", arguments),)) for arguments in ({}, {"at": 1})]
+    sampled = [GenerateConfig(temperature=1.0, seed=seed) for seed in (1, 2)]
+    requests: list[tuple[list[Message], list[ToolSpec], GenerateConfig]] = [
+        *(([message], [], CONFIG) for message in (HI, Message("system", HI.content), *shown, *calls)),
+        ([HI, HI], [], CONFIG),
+        *(([HI], [tool], CONFIG) for tool in (TOOL, replace(TOOL, description="Farther."))),
+        *(([HI], [], config) for config in (GenerateConfig(max_tokens=5), GenerateConfig(stop=("x",)), *sampled)),
+    ]
+    for _ in range(2):
+        texts = [(await model.generate(m, tools=tools, config=config)).text for m, tools, config in requests]
+        assert texts == [f"reply {n + 1}" for n in range(len(requests))]
+
+
+async def test_what_is_sampled_freely_is_asked_again(replies: DiskCache) -> None:
+    model = CachedModel(Counting(), replies)
+    texts = {(await ask(model, config=GenerateConfig(temperature=1.0))).text for _ in range(3)}
+    assert len(texts) == 3
+
+
+@pytest.mark.parametrize("reason", ["length", "refused"])
+async def test_replies_that_are_not_whole_are_not_kept(replies: DiskCache, reason: str) -> None:
+    inner = Counting(stop_reason=reason)
+    model = CachedModel(inner, replies)
+    await ask(model)
+    await ask(model)
+    assert inner.num_asked == 2
+
+
+def test_endpoint_and_settings_are_part_of_the_identity() -> None:
+    plain = OpenAIModel("tiny", base_url="http://box/v1")
+    assert plain.identity == OpenAIModel("tiny", base_url="http://box/v1/", api_key="other-key").identity
+    for other in (
+        OpenAIModel("tiny2", base_url="http://box/v1"),
+        OpenAIModel("tiny", base_url="http://box2/v1"),
+        OpenAIModel("tiny", base_url="http://box/v1", options=EndpointOptions(extra={"top_p": 0.5})),
+        OpenAIModel("tiny", base_url="http://box/v1", options=EndpointOptions(max_side=100)),
+    ):
+        assert other.identity != plain.identity
+
+
+# --------------------------------------------------------------------------------------------------- prices
+
+
+def test_a_price_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text('["gpt-x"]\nusd_per_million_input = 1\nusd_per_million_output = 4\n["gpt-x-mini"]\n'
+                    "usd_per_million_input = 0.5\nusd_per_million_output = 2\n")  # fmt: skip
+    prices = read_prices(path)
+    assert cost_usd(prices, "gpt-x-2026-01-01", 1_000_000, 500_000) == 3.0
+    assert cost_usd(prices, "gpt-x-mini", 1_000_000, 0) == 0.5
+    assert cost_usd(prices, "other", 1, 1) is None
+    assert configured_prices() == {}
+    monkeypatch.setenv("LONGTAKE_PRICES", str(path))
+    assert configured_prices() == prices
+
+
+@pytest.mark.parametrize(
+    "text", ["[", '["m"]\nusd_per_million_input = 1\n', "m = 3\n", '["m"]\nusd_per_million_input = "x"\n']
+)
+def test_a_price_table_that_is_wrong(tmp_path: Path, text: str) -> None:
+    (tmp_path / "prices.toml").write_text(text)
+    with pytest.raises(ConfigError, match="cannot read the price table"):
+        read_prices(tmp_path / "prices.toml")
+
+
+async def test_money_is_counted_per_call() -> None:
+    with FakeOpenAI() as fake:
+        fake.will(Say(usage={"prompt_tokens": 1000, "completion_tokens": 100}))
+        options = EndpointOptions(prices={"tiny": Price(1, 10)})
+        output = await ask(OpenAIModel("tiny", base_url=fake.base_url, options=options))
+    assert output.usage == Usage(1, 1000, 100, 0, pytest.approx(0.002))
+
+
+# ------------------------------------------------------------------------------------------------- patience
+
+
+async def test_an_endpoint_that_never_answered_is_not_waited_for_long() -> None:
+    num_tries = 0
+
+    async def refuse() -> None:
+        nonlocal num_tries
+        num_tries += 1
+        error = ModelConnectionError("nobody there")
+        error.retry_after_seconds = 0.0
+        raise error
+
+    patience = Patience(max_in_flight=1, max_attempts=8)
+    with pytest.raises(ModelConnectionError, match="tried 3 times"):
+        await patience.call(refuse)
+    patience.has_answered = True
+    with pytest.raises(ModelConnectionError, match="tried 8 times"):
+        await patience.call(refuse)
+    assert num_tries == 11
+
+
+def test_patience_needs_room() -> None:
+    with pytest.raises(ConfigError):
+        Patience(max_in_flight=0, max_attempts=1)
+
+
+# -------------------------------------------------------------------------------------------- the check itself
+
+
+async def test_the_check_passes_a_good_model() -> None:
+    await check_model(ScriptedModel(["yes"] * 11))
+    await check_model(Counting())
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"message": Message("user", ("yes",))}, "role must be assistant"),
+        ({"message": Message("assistant", ())}, "must hold text"),
+        ({"stop_reason": "done"}, "stop_reason must be one of"),
+        ({"stop_reason": "tool_calls"}, "there are no calls"),
+        ({"message": Message("assistant", (), (CALL,)), "stop_reason": "tool_calls"}, "none were offered"),
+        (
+            {"message": Message("assistant", ("x",), (replace(CALL, id=""),)), "stop_reason": "length"},
+            "ids of their own",
+        ),
+        ({"message": Message("assistant", ("x",), (CALL, CALL)), "stop_reason": "length"}, "ids of their own"),
+        (
+            {"message": Message("assistant", ("x",), (replace(CALL, malformed="{"),)), "stop_reason": "length"},
+            "malformed",
+        ),
+        ({"usage": Usage(-1)}, "usage must count up"),
+        ({"usage": Usage(cost_usd=float("nan"))}, "cost_usd must be"),
+        ({"seconds": -1.0}, "seconds must be a time"),
+    ],
+)
+async def test_the_check_says_what_is_wrong(changes: dict[str, object], says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        await check_model(Counting(**changes))
+
+
+async def test_the_check_sees_a_model_that_changes_its_messages() -> None:
+    class Changing(Counting):
+        async def generate(self, messages, *, tools, config):  # type: ignore[no-untyped-def]
+            messages.append(HI)
+            return await super().generate(messages, tools=tools, config=config)
+
+    with pytest.raises(AssertionError, match="must not change the messages"):
+        await check_model(Changing())
