@@ -183,6 +183,28 @@ def test_threads_that_ask_at_once_read_once(folder: Path, skims: list[int]) -> N
 
 
 @pytest.mark.usefixtures("fresh")
+def test_subtitles_do_not_wait_for_the_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def skim(video: Video, on_progress: ocr.Progress | None = None) -> tuple[Cue, ...]:
+        begun.set()
+        assert go_on.wait(10)
+        return ()
+
+    monkeypatch.setattr(ocr, "skim", skim)
+    monkeypatch.setattr(ocr, "available", lambda: True)
+    timed = TimedText(Video.open(folder / "v.mp4", subtitles=folder / "lines.json"))
+    thread = threading.Thread(target=timed.cues, args=["screen"])
+    thread.start()
+    try:
+        assert begun.wait(10)
+        assert timed.search("red car", sources=["subtitles"])[0].cue.text == LINES[1][2]
+    finally:
+        go_on.set()
+        thread.join()
+
+
+@pytest.mark.usefixtures("fresh")
 def test_an_edited_subtitle_file_is_read_again(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "s.srt"
     for said in ("one", "two"):

@@ -9,6 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, MissingExtraError, StoreError
@@ -50,13 +53,14 @@ class TimedText:
         self._asr = asr
         self._asr_model = asr_model
         self._language = language
-        self._lock = threading.RLock()
+        self._locks = {source: threading.Lock() for source in _SOURCES}  # subtitles do not wait for the pictures
         self._read: dict[Source, Subtitles] = {}
+        self._index_lock = threading.Lock()
         self._indices: dict[tuple[Source, ...], CueIndex] = {}
 
     def sources(self) -> tuple[Source, ...]:
         """Which sources this video has in this installation, best first. Cheap: reads no text."""
-        has_subtitles = self._video.subtitles or find_sidecar(self._video.path, self._language) or self._tracks()
+        has_subtitles = self._sidecar or self._tracks()
         allowed = {
             "subtitles": bool(has_subtitles),
             "screen": self._ocr and ocr.available(),
@@ -67,7 +71,7 @@ class TimedText:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What was found wrong in the sources read so far, one sentence each."""
-        return tuple(warning for found in self._read.values() for warning in found.warnings)
+        return tuple(warning for found in list(self._read.values()) for warning in found.warnings)
 
     def cues(self, source: Source, *, on_progress: ocr.Progress | None = None) -> tuple[Cue, ...]:
         """All cues of ``source`` in order of time; read or recognised once, then kept on disk by content.
@@ -75,7 +79,7 @@ class TimedText:
         ``on_progress(done, total)`` counts pictures or seconds of sound. Raises `MissingExtraError` if the source
         needs an extra that is absent, `ConfigError` if it was switched off, `VideoError` if it cannot be read."""
         self._check(source)
-        with self._lock:
+        with self._locks[source]:
             if source not in self._read:
                 readers = {"subtitles": self._subtitles, "screen": self._screen, "speech": self._speech}
                 self._read[source] = readers[source](on_progress)
@@ -97,11 +101,11 @@ class TimedText:
         if limit < 1:
             raise ConfigError(f"limit must be at least 1, got {limit}")
         wanted = tuple(dict.fromkeys(self.sources() if sources is None else sources))
-        with self._lock:
+        read = [self.cues(source) for source in wanted]
+        with self._index_lock:
             if wanted not in self._indices:
-                cues = sorted((cue for source in wanted for cue in self.cues(source)), key=lambda cue: cue.span)
-                self._indices[wanted] = CueIndex(cues)
-            return self._indices[wanted].search(query, limit, span)
+                self._indices[wanted] = CueIndex(sorted(chain(*read), key=lambda cue: cue.span))
+        return self._indices[wanted].search(query, limit, span)
 
     def read_screen(self, seconds: Sequence[float]) -> tuple[Cue, ...]:
         """Text in exactly the pictures shown at ``seconds``, at full useful resolution; spans as in
@@ -122,6 +126,10 @@ class TimedText:
         if source == "speech" and not speech.available():
             raise MissingExtraError("recognising speech needs the asr extra: pip install 'longtake[asr]'")
 
+    @cached_property
+    def _sidecar(self) -> Path | None:
+        return self._video.subtitles or find_sidecar(self._video.path, self._language)
+
     def _tracks(self) -> bool:
         return any(is_text_track(track) for track in self._video.info.subtitle_tracks)
 
@@ -130,8 +138,8 @@ class TimedText:
 
         Files take milliseconds and are read each time; a track may mean reading gigabytes and is kept."""
         info, path = self._video.info, self._video.path
-        if sidecar := self._video.subtitles or find_sidecar(path, self._language):
-            return read_sidecar(sidecar, stem=path.stem, duration_seconds=info.duration_seconds)
+        if self._sidecar:
+            return read_sidecar(self._sidecar, stem=path.stem, duration_seconds=info.duration_seconds)
         if not self._tracks():
             return Subtitles(())
 
