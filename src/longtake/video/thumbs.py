@@ -1,0 +1,193 @@
+"""Tiny pictures of a whole video, as few as it takes to see where scenes change, on all cores.
+
+Owns which groups of pictures are decoded: those whose ends look alike and whose packets show no jump in size are
+known by their first picture alone. What a scene change is, is decided in `scenes`. Pictures for people and models
+come from `decode`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import av.error
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..errors import VideoDecodeError
+from .probe import Track, open_container, reason
+from .recode import packets_from, picture_stream
+
+__all__ = ["NUM_LUMA", "Thumbs", "difference", "thumbs_of"]
+
+log = logging.getLogger(__name__)
+
+_WIDTH, _HEIGHT = 32, 18
+NUM_LUMA = _WIDTH * _HEIGHT
+"""The first values of a tiny picture are its brightness; two smaller planes of colour follow."""
+_JUMP = 0.3
+"""A packet of this share of a key frame's size holds much that is new."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thumbs:
+    """Tiny pictures of a stretch of the video: ``pts`` int64 (N,), ``data`` uint8 (N, 864)."""
+
+    pts: npt.NDArray[np.int64]
+    data: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """A key frame and the packets that depend on it: ``first`` and ``stop`` in ticks of presentation."""
+
+    first: int
+    stop: int
+    key_size: int
+    largest: int
+    key: npt.NDArray[np.uint8] | None
+
+
+def difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """How far tiny pictures (..., 864) are apart: mean absolute steps of brightness and of both colours, added."""
+    apart = np.abs(a.astype(np.int16) - b)
+    return apart[..., :NUM_LUMA].mean(axis=-1) + 2 * apart[..., NUM_LUMA:].mean(axis=-1)
+
+
+def thumbs_of(track: Track, alike: float) -> Iterator[Thumbs]:
+    """Tiny pictures in order of time, a group of pictures at a time.
+
+    Groups between key frames less than ``alike`` apart, without a packet that stands out, give their key frame only.
+    Pictures no other refers to are left out, but beside a packet that stands out."""
+    groups = _groups(track)
+    sources: dict[int, tuple[InputContainer, VideoStream]] = {}
+
+    def read(number: int) -> Thumbs:
+        group = groups[number]
+        after = groups[number + 1].key if number + 1 < len(groups) else None
+        is_calm = group.largest < _JUMP * group.key_size
+        if is_calm and group.key is not None and after is not None and difference(group.key, after) < alike:
+            return Thumbs(np.array([group.first]), group.key[None])
+        source = sources.get(threading.get_ident())
+        if source is None:
+            container = open_container(track.path)
+            source = sources[threading.get_ident()] = (container, _fast_stream(container, track))
+        return _read_group(*source, group)
+
+    num_workers = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(num_workers)
+    try:
+        yield from _in_order(pool, read, range(len(groups)), 4 * num_workers)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for container, _ in sources.values():
+            container.close()
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, function: Callable[[int], Thumbs], numbers: Sequence[int], ahead: int
+) -> Iterator[Thumbs]:
+    waiting: deque[Future[Thumbs]] = deque()
+    for number in numbers:
+        waiting.append(pool.submit(function, number))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _fast_stream(container: InputContainer, track: Track) -> VideoStream:
+    stream = picture_stream(container, track)
+    stream.thread_count = 1
+    stream.codec_context.options = {"skip_loop_filter": "all"}  # its small errors do not show at this size
+    return stream
+
+
+def _groups(track: Track) -> list[_Group]:
+    """Reads all packets and decodes the key frames."""
+    found: list[list[int]] = []  # first, key size, largest other packet
+    keys: dict[int, npt.NDArray[np.uint8]] = {}
+    with open_container(track.path) as container:
+        stream = _fast_stream(container, track)
+        stream.codec_context.skip_frame = "NONKEY"
+        for packet in _readable(container, stream):
+            if packet.is_keyframe and packet.pts is not None:
+                found.append([packet.pts, packet.size, 0])
+            elif found:
+                found[-1][2] = max(found[-1][2], packet.size)
+            if packet.is_keyframe or not packet.size:
+                for frame in _decoded(stream, packet):
+                    if frame.pts is not None:
+                        keys[frame.pts] = _thumb(frame)
+    if not keys:
+        raise VideoDecodeError(f"{track.path}: no key frame can be decoded, so no scenes can be found")
+    found.sort()
+    stops = [row[0] for row in found[1:]] + [1 << 62]
+    return [
+        _Group(first, stop, size, largest, keys.get(first))
+        for (first, size, largest), stop in zip(found, stops, strict=True)
+    ]
+
+
+def _readable(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Packets up to where the file is cut off, and the empty one that drains the decoder."""
+    try:
+        yield from container.demux(stream)
+    except av.error.FFmpegError as e:
+        log.warning("%s is used up to where it can be read: %s", container.name, reason(e))
+
+
+def _decoded(stream: VideoStream, packet: Packet[VideoStream]) -> list[VideoFrame]:
+    """Damaged pictures are left out: a scene is not lost with one of its pictures."""
+    try:
+        context = stream.codec_context
+        return context.decode(packet if packet.size else None)  # pyright: ignore[reportUnknownMemberType]
+    except av.error.InvalidDataError as e:
+        log.debug("%s: a picture is left out: %s", stream.container.name, reason(e))
+        return []
+
+
+def _read_group(container: InputContainer, stream: VideoStream, group: _Group) -> Thumbs:
+    pts: list[int] = []
+    data: list[npt.NDArray[np.uint8]] = []
+    latest, stands_out, num_after = -(1 << 62), True, 0
+    for packet in packets_from(container, stream, group.first):
+        if packet.pts is not None and packet.pts >= group.stop:
+            num_after += 1
+        if num_after > 16:
+            break
+        # the pictures shown just before one that stands out are stored after it
+        if packet.pts is not None and packet.pts > latest:
+            latest, stands_out = packet.pts, packet.size >= _JUMP * group.key_size
+        stream.codec_context.skip_frame = "DEFAULT" if stands_out else "NONREF"
+        for frame in _decoded(stream, packet):
+            if frame.pts is not None and group.first <= frame.pts < group.stop:
+                pts.append(frame.pts)
+                data.append(_thumb(frame))
+    return Thumbs(np.array(pts, dtype=np.int64), np.stack(data) if data else np.zeros((0, NUM_LUMA * 3 // 2), np.uint8))
+
+
+def _thumb(frame: VideoFrame) -> npt.NDArray[np.uint8]:
+    """uint8 (864,): brightness 18 x 32, then both colours 9 x 16 each."""
+    if frame.format.name not in ("yuv420p", "yuvj420p") or frame.width < 2 * _WIDTH or frame.height < 2 * _HEIGHT:
+        frame = frame.reformat(4 * _WIDTH, 4 * _HEIGHT, "yuv420p")
+    parts: list[npt.NDArray[np.uint8]] = []
+    for number, plane in enumerate(frame.planes):
+        width, height = (_WIDTH, _HEIGHT) if number == 0 else (_WIDTH // 2, _HEIGHT // 2)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        # two rows a cell and some ten pixels of each: enough, and a hundredth of the bytes
+        step, cell = plane.height / height, plane.width // width
+        at = [int((n + share) * step) for n in range(height) for share in (0.25, 0.75)]
+        stride = max(1, cell // 10)
+        wide = rows[:, : cell * width][at].reshape(height, 2, width, cell)[..., ::stride]
+        parts.append(wide.mean(axis=(1, 3), dtype=np.float32).astype(np.uint8).ravel())
+    return np.concatenate(parts)
