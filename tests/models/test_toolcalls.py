@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,8 @@ def test_a_cut_call_is_malformed_and_never_an_answer(length: int) -> None:
         f"<tool_call>```json\n{CROP}\n```</tool_call>",
         f"<tool_call>[{CROP}]</tool_call>",
         f"<tool_call><tool_call>{CROP}</tool_call>".replace("<tool_call><", "<", 1),
+        f"<tool_call>\n<tool_call>{CROP}</tool_call>",
+        f"İ<Think>about to call</THINK><tool_call>{CROP}</tool_call>",
         f"<think>about to call</think><tool_call>{CROP}</tool_call>",
         f"the prompt opened this</think><tool_call>{CROP}</tool_call>",
         f"<think>never closed <tool_call>{CROP}</tool_call>",
@@ -116,6 +119,16 @@ def test_what_cannot_be_read_is_malformed_with_its_text(body: str) -> None:
     (call,) = read_tool_calls(f"<tool_call>{body}</tool_call>").calls
     assert call.malformed == body
     assert call.arguments == {}
+
+
+@pytest.mark.parametrize(
+    "piece", ["<think>", "</think>", "<think></think>", "<tool_call>", "<tool_c", '{"a":', "[[{", " "]
+)
+def test_a_model_that_repeats_itself_is_read_in_linear_time(piece: str) -> None:
+    started = time.process_time()
+    for opening in ("", "<think>", "<tool_call>", "<tool_call>```"):
+        read_tool_calls(opening + piece * 50_000)
+    assert time.process_time() - started < 2
 
 
 def test_arguments_of_native_calls() -> None:

@@ -27,8 +27,7 @@ __all__ = [
 ]
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*(?:```)?\s*\Z", re.DOTALL)
+_THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _NAME = re.compile(r'"name"\s*:\s*"([\w.-]{1,64})"')
 _ARGUMENT_KEYS = ("arguments", "parameters", "args")
 
@@ -59,8 +58,10 @@ def read_tool_calls(text: str, *, first_index: int = 0) -> TextCalls:
             continue
         before, *bodies = piece.split(_OPEN)
         said.append(before)
-        for body in bodies:
-            inside, _, after = body.partition(_CLOSE)
+        for number, body in enumerate(bodies, 1):
+            inside, closed, after = body.partition(_CLOSE)
+            if not inside.strip() and not closed and number < len(bodies):
+                continue  # the opening said twice
             calls += _read_body(inside, first_index + len(calls))
             said.append(after)
     rest = "".join(said)
@@ -118,16 +119,22 @@ def _split_thinking(text: str) -> Iterator[tuple[bool, str]]:
         yield False, text[end:]
         return
     at = 0
+    never_closed = set[str]()
     for match in _THINKING.finditer(text):
-        yield False, text[at : match.start()]
-        yield True, match[0]
-        at = match.end()
+        tag = match[1].lower()
+        if match.start() < at or tag in never_closed:
+            continue
+        if end := re.compile(f"</{tag}>", re.IGNORECASE).search(text, match.end()):
+            yield False, text[at : match.start()]
+            at = end.end()
+            yield True, text[match.start() : at]
+        else:
+            never_closed.add(tag)
     yield False, text[at:]
 
 
 def _read_body(body: str, index: int) -> list[ToolCall]:
-    fenced = _FENCE.match(body)
-    value = _load(fenced[1] if fenced else body)
+    value = _load(body.strip().removeprefix("```").removeprefix("json"))
     items: list[object] = cast(list[object], value) if isinstance(value, list) and value else [value]
     calls = list[ToolCall]()
     for item in items:

@@ -26,7 +26,6 @@ from .toolcalls import read_tool_calls, render_tool_call, render_tools, tool_sch
 __all__ = ["EndpointOptions", "write_request"]
 
 _BAD_NAME = re.compile(r"[^a-zA-Z0-9_-]")
-_REASONING = re.compile(r"\A<think>.*</think>\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ async def write_request(
 ) -> dict[str, Any]:
     """The body of a ``/chat/completions`` request.
 
+    ``config.stop`` stays here: servers leave the stop string out of the reply, and most do not say which one it was.
     Raises `ModelRequestError` for a conversation no server takes, `StoreError` for frames without pixels."""
     hermes = options.tool_style == "hermes"
     _check(messages, hermes)
@@ -188,7 +188,7 @@ def _with_markup(text: str, calls: Sequence[ToolCall]) -> str:
 def _said(message: Message) -> str:
     """The text without reasoning that came in a field of its own, which is a part of its own."""
     first, *rest = message.content or ("",)
-    if rest and isinstance(first, str) and _REASONING.match(first):
+    if rest and isinstance(first, str) and first.startswith("<think>") and first.rstrip().endswith("</think>"):
         return "".join(part for part in rest if isinstance(part, str))
     return message.text
 
