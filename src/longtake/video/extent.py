@@ -54,10 +54,10 @@ def measure(container: InputContainer, stream: VideoStream, path: Path, start: F
         end = None
     else:
         end = _last_seconds(_from_the_end(container, stream))
-    keys = _listed_keys(container, stream)
     data_end = None if end is None else end - float(start)
     if header is None and data_end is None:
         raise VideoDecodeError(f"{path} says nothing about time (a bare stream?); put it into mp4 or mkv first")
+    keys = _listed_keys(container, stream, data_end or header or 0.0)
     if header is None or data_end is None:
         return Extent(header or data_end or 0.0, keys)
     short = header - data_end
@@ -138,14 +138,19 @@ def _shown(container: InputContainer, stream: VideoStream, keys: npt.NDArray[np.
 # ---------------------------------------------------------------------------------------------- other containers
 
 
-def _listed_keys(container: InputContainer, stream: VideoStream) -> npt.NDArray[np.int64] | None:
-    """Key frames as an index (Matroska cues) lists them; a list of one is what was met while opening, not an index."""
+def _listed_keys(container: InputContainer, stream: VideoStream, seconds: float) -> npt.NDArray[np.int64] | None:
+    """Key frames as an index (Matroska cues) lists them. One that covers less than half of ``seconds`` is no index
+    but what was met while opening."""
+    if "matroska" not in container.format.name:
+        return None
     try:
         container.seek(stream.start_time or 0, stream=stream)
     except av.error.FFmpegError:
         return None
     keys = np.array(sorted({e.timestamp for e in stream.index_entries if e.is_keyframe}), dtype=np.int64)
-    return keys if len(keys) > 1 and "matroska" in container.format.name else None
+    if len(keys) < 2 or float(int(keys[-1] - keys[0]) * (stream.time_base or 0)) < 0.5 * seconds:
+        return None
+    return keys
 
 
 def _from_the_end(container: InputContainer, stream: VideoStream) -> Iterator[Packet[Stream]]:

@@ -25,6 +25,10 @@ shown before it has been read."""
 _MAX_AHEAD = 600
 _FOREVER = 1 << 62
 
+_HOLE = bytes(512)
+_NEVER_ZERO = frozenset({"h264", "hevc", "vp8", "vp9", "libdav1d", "libaom-av1", "av1", "mpeg4"})
+"""Codecs whose compressed data hold no long run of zeros."""
+
 
 class Damage(Exception):
     """The data at ``pts`` are broken, so nothing that builds on them may be shown."""
@@ -157,9 +161,19 @@ class Group:
         except av.error.FFmpegError as e:
             self._break(shown_at, str(e.strerror))
             return []
-        if packet.is_corrupt:
+        if packet.is_corrupt or self._has_hole(packet):
             self._break(shown_at, "part of it is missing")
         return frames
+
+    def _has_hole(self, packet: Packet[VideoStream]) -> bool:
+        """Whether the data were never written, as in a download that stopped: VP9, for one, decodes zeros to something."""
+        if self._context.name not in _NEVER_ZERO or packet.size < len(_HOLE):
+            return False
+        data = bytes(packet)
+        if self._context.name in ("h264", "hevc") and (self._context.extradata or b"")[:1] != b"\1":
+            # a byte stream, as in MPEG-TS, may be filled up with zeros after a picture
+            data = data.rstrip(b"\0")
+        return _HOLE in data
 
     def _break(self, shown_at: int | None, what: str) -> None:
         if shown_at is not None and self._begin is not None and shown_at < self._begin:
@@ -170,10 +184,14 @@ class Group:
             if shown_at in self._times:
                 self._times.remove(shown_at)
             return
-        self._damage = self._damage or Damage(shown_at if shown_at is not None else self._left[0], what)
+        self._damage = self._damage or Damage(shown_at if shown_at is not None else self._last, what)
 
     def _accept(self, frame: VideoFrame) -> Iterator[tuple[int, VideoFrame, int]]:
-        if frame.pts is None or (self._begin is not None and frame.pts < self._begin):
+        if frame.pts is None:
+            if frame.is_corrupt:
+                self._break(None, "a picture has errors")
+            return
+        if self._begin is not None and frame.pts < self._begin:
             return
         while self._left and self._shown is not None and self._left[0] < frame.pts:
             yield self._resolve(self._left[0])

@@ -105,7 +105,11 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "none"
         raise VideoDecodeError(f"{path} has no picture track (tracks: {kinds}); give a file with moving pictures")
     best = container.streams.best("video")
-    return best if isinstance(best, VideoStream) and best in streams else streams[0]
+    stream = best if isinstance(best, VideoStream) and best in streams else streams[0]
+    # PyAV's stubs do not say so, but a stream of an unknown codec has no context
+    if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise VideoDecodeError(f"{path}: FFmpeg has no decoder for its picture track; convert it to H.264 in mp4")
+    return stream
 
 
 def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 import av.error
 import numpy as np
@@ -34,8 +35,12 @@ _LEAD_SECONDS = 10
 class Reader:
     def __init__(self, track: Track) -> None:
         self.track = track
-        self._container = open_container(track.path)
-        stream = self._container.streams[track.index]
+        self._renderer = Renderer(track.turns)
+        self._open()
+
+    def _open(self) -> None:
+        self._container = open_container(self.track.path)
+        stream = self._container.streams[self.track.index]
         assert isinstance(stream, VideoStream)
         self._stream = stream
         self._context = stream.codec_context
@@ -43,7 +48,6 @@ class Reader:
         # dav1d reads skip_frame once, when it is opened
         with contextlib.suppress(av.error.FFmpegError):
             self._context.open(strict=False)
-        self._renderer = Renderer(track.turns)
 
     def close(self) -> None:
         self._container.close()
@@ -59,9 +63,10 @@ class Reader:
         for skip, seconds_back in passes:
             lenient = not skip and self._context.name in _HIDES_PICTURES
             back = round(seconds_back / self.track.time_base)
-            group = Group(
-                self._start(left[0], back, check), self._context, left, skip=skip, jump=not back, lenient=lenient
-            )
+            packets = self._start(left[0], back, check)
+            # seeking may have opened the file, and with it the decoder, anew
+            source = chain([next(packets)], packets)
+            group = Group(source, self._context, left, skip=skip, jump=not back, lenient=lenient)
             try:
                 for target, frame, until in group.frames(check):
                     assert frame.pts is not None
@@ -108,11 +113,11 @@ class Reader:
             begin = self.track.first_pts
             packets = self._packets(at if at > begin else begin - _LEAD_SECONDS * second)
             packet = next(packets, None)
-            while packet is not None and not packet.is_keyframe:
+            while packet is not None and not (packet.is_keyframe and stamp(packet) is not None):
                 check()
                 packet = next(packets, None)
             shown_at = None if packet is None else stamp(packet)
-            if packet is not None and (shown_at is None or shown_at <= max(limit, begin)):
+            if packet is not None and shown_at is not None and shown_at <= max(limit, begin):
                 yield packet
                 yield from packets
                 return
@@ -125,6 +130,11 @@ class Reader:
         try:
             self._container.seek(pts, stream=self._stream, backward=True)
             self._context.flush_buffers()
+        except av.error.FFmpegError:
+            # nothing to seek by, as in a GIF or before the first entry of an AVI: from the start then
+            self._container.close()
+            self._open()
+        try:
             for packet in self._container.demux(self._stream):
                 if packet.size:
                     yield packet

@@ -1,0 +1,210 @@
+"""Files as they are found in the wild: each is right to the frame or refused with what was found."""
+
+from __future__ import annotations
+
+import struct
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from clips import Clock, moving, picture_of, read_code, repeat, write_clock, write_frames
+from longtake.errors import VideoDecodeError
+from longtake.video.decode import Video
+from longtake.video.frame_cache import CACHE
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    CACHE.clear()
+
+
+def check(clock: Clock, *, codec: str | None = None) -> Video:
+    """Every third frame, all at once and one by one out of order."""
+    video = Video.open(clock.path, deadline_seconds=20)
+    assert codec is None or video.info.codec == codec
+    numbers = list(range(0, len(clock.seconds), 3))
+    seconds = [clock.seconds[i] + 0.004 for i in numbers]
+    frames = video.frames_at(seconds)
+    assert [read_code(p) for p in frames.pixels] == numbers
+    assert frames.seconds == pytest.approx([clock.seconds[i] for i in numbers], abs=1e-3)
+    for i in (5, 2, len(numbers) - 1, 0):
+        CACHE.clear()
+        assert read_code(video.frames_at([seconds[i]]).pixels[0]) == numbers[i]
+    return video
+
+
+X264 = {"preset": "medium", "sc_threshold": "0"}
+KINDS: dict[str, dict[str, Any]] = {
+    "hevc.mp4": {"codec": "libx265", "options": {"preset": "fast", "x265-params": "log-level=none:bframes=4"}},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}},
+    "vp8.webm": {
+        "codec": "libvpx",
+        "options": {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "1", "lag-in-frames": "16"},
+    },
+    "av1.mp4": {"codec": "libsvtav1", "options": {"preset": "6", "crf": "5", "svtav1-params": "enable-tf=0"}},
+    "mpeg4_3fps.mp4": {"codec": "mpeg4", "fps": 3},
+    "mpeg4.avi": {"codec": "mpeg4", "bframes": 0},
+    "animation.gif": {"codec": "gif", "pix_fmt": "rgb8", "fps": 10, "width": 65, "height": 49},
+    "ten_bit.mp4": {"pix_fmt": "yuv420p10le"},
+    "odd_size.mp4": {"width": 67, "height": 51, "pix_fmt": "yuv444p"},
+    "odd_half_chroma.mp4": {"codec": "mpeg4", "width": 67, "height": 51},
+    "fragmented.mp4": {"container_options": {"movflags": "frag_keyframe+empty_moov"}},
+    "open_gop.mp4": {"options": {**X264, "x264-params": "open-gop=1:b-pyramid=normal"}, "bframes": 6},
+    "open_gop.mkv": {"options": {**X264, "x264-params": "open-gop=1:b-pyramid=normal"}, "bframes": 6},
+    "open_gop.ts": {"options": {**X264, "x264-params": "open-gop=1:b-pyramid=normal"}, "bframes": 6},
+    "one_key.mp4": {"gop": 100000},
+    "one_key.ts": {"gop": 100000},
+    "all_keys.mp4": {"gop": 1, "bframes": 0},
+    "interlaced.mp4": {"options": {**X264, "x264-params": "interlaced=1:bff=1"}, "height": 64},
+    "quicktime.mov": {},
+    "flash.flv": {"bframes": 0},
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", KINDS)
+def test_kinds_of_files_are_right_to_the_frame(tmp_path: Path, name: str) -> None:
+    kind = dict(KINDS[name])
+    check(write_clock(tmp_path / name, **{"num_frames": 90, **kind}))
+
+
+def test_an_edit_list_moves_the_clock(tmp_path: Path) -> None:
+    """A player starts such a file at the edit; what lies before is decoded but never shown."""
+    whole = write_clock(tmp_path / "whole.mp4", num_frames=100, bframes=0)
+    data = bytearray(whole.path.read_bytes())
+    at = data.find(b"elst")
+    assert at > 0
+    version, count = data[at + 4], struct.unpack(">I", data[at + 8 : at + 12])[0]
+    assert (version, count) == (0, 1)
+    scale = Video.open(whole.path)._track.time_base.denominator
+    media_time = 30 * scale // 25
+    movie_scale = struct.unpack(">I", data[data.find(b"mvhd") + 16 : data.find(b"mvhd") + 20])[0]
+    data[at + 12 : at + 20] = struct.pack(">Ii", 70 * movie_scale // 25, media_time)
+    (tmp_path / "edit.mp4").write_bytes(data)
+    video = Video.open(tmp_path / "edit.mp4")
+    frames = video.frames_at([0.01, 0.5, 1.0, 2.5])
+    assert [read_code(p) for p in frames.pixels] == [30, 42, 55, 92]
+    assert frames.seconds == pytest.approx([0, 0.48, 1.0, 2.48], abs=1e-3)
+
+
+def test_a_header_that_counts_more_frames_than_there_are(tmp_path: Path) -> None:
+    clock = write_clock(tmp_path / "a.avi", codec="mpeg4", bframes=0, num_frames=50)
+    data = bytearray(clock.path.read_bytes())
+    for tag, offset in ((b"avih", 8 + 16), (b"strh", 8 + 32)):
+        at = data.find(tag) + offset
+        assert struct.unpack("<I", data[at : at + 4])[0] == 50
+        data[at : at + 4] = struct.pack("<I", 5000)
+    clock.path.write_bytes(data)
+    video = Video.open(clock.path, deadline_seconds=10)
+    assert video.info.duration_seconds == pytest.approx(2.0, abs=0.1)
+    assert read_code(video.frames_at([video.info.duration_seconds]).pixels[0]) == 49
+
+
+def test_sound_that_outlasts_the_pictures_shows_the_last_one(tmp_path: Path) -> None:
+    clock = write_clock(tmp_path / "a.mp4", num_frames=25, audio_start=0.0, audio_seconds=3.0)
+    video = Video.open(clock.path)
+    assert video.info.duration_seconds == pytest.approx(3.0, abs=0.05)
+    frames = video.frames_at([0.5, 2.0, 2.9])
+    assert [read_code(p) for p in frames.pixels] == [12, 24, 24]
+    assert frames.seconds[2] == pytest.approx(0.96)
+
+
+def test_eight_hours_of_a_few_key_frames(tmp_path: Path) -> None:
+    """One picture a minute, a key frame every two hours."""
+    clock = write_clock(tmp_path / "long.mp4", fps=Fraction(1, 60), num_frames=480, gop=120, bframes=0)
+    video = Video.open(clock.path, deadline_seconds=10)
+    assert video.info.duration_seconds == 8 * 3600
+    assert video.keyframe_seconds().tolist() == [0, 7200, 14400, 21600]
+    check(clock)
+    assert video.frames_at([10_000.0], snap="keyframe").seconds.tolist() == [7200]
+
+
+VP9 = {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}
+HEVC = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none"}}
+
+
+@pytest.mark.parametrize("at", [0.37, 0.5])
+@pytest.mark.parametrize(
+    ("name", "encoder"), [("a.mp4", {}), ("a.mkv", {}), ("a.ts", {}), ("a.webm", VP9), ("h.mp4", HEVC)], ids=str
+)
+def test_a_hole_in_the_middle_is_refused_where_it_is_and_nowhere_else(
+    tmp_path: Path, name: str, encoder: dict[str, Any], at: float
+) -> None:
+    path = tmp_path / name
+    write_frames(path, moving(150), **encoder)
+    times = [(i + 0.5) / 25 for i in range(0, 150, 5)]
+    good = Video.open(path).frames_at(times).pixels.astype(int)
+    CACHE.clear()
+    data = bytearray(path.read_bytes())
+    begin = int(len(data) * at)
+    data[begin : begin + 3000] = bytes(3000)
+    path.write_bytes(data)
+    video = Video.open(path)
+    refused = 0
+    for t, want in zip(times, good, strict=True):
+        try:
+            got = video.frames_at([t])
+        except VideoDecodeError:
+            refused += 1
+            continue
+        if got.seconds[0] == pytest.approx(t - 0.02, abs=0.011):
+            assert np.abs(got.pixels[0] - want).mean() < 2
+        else:
+            # the container lost the packet itself: what is shown says that it is older
+            assert got.seconds[0] < t - 0.04
+    assert 1 <= refused < 15
+    with pytest.raises(VideoDecodeError, match="damaged: the pictures from") as caught:
+        video.frames_in(video.span, fps=5)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_damaged_sample_is_refused_with_the_span(shared_videos: Path) -> None:
+    video = Video.open(shared_videos / "corrupted.mp4")
+    with pytest.raises(
+        VideoDecodeError, match=r"damaged: the pictures from 3\.000 s to 5\.000 s cannot be decoded"
+    ) as e:
+        video.frames_in(video.span)
+    assert "\n" not in str(e.value)
+    assert len(video.frames_at([0.0, 1.0, 2.8])) == 3
+
+
+def test_the_good_samples_can_be_read(shared_videos: Path) -> None:
+    for path in sorted(shared_videos.glob("*.m*")):
+        if path.stem != "corrupted":
+            video = Video.open(path)
+            frames = video.frames_in(video.span, fps=0.2, max_frames=4, max_pixels=50_000)
+            assert frames.pixels.std() > 5
+            assert (np.diff(frames.seconds) > 0).all()
+
+
+def test_a_transport_stream_is_entered_by_seeking(tmp_path: Path) -> None:
+    minute = write_clock(tmp_path / "m.ts", num_frames=1500, gop=50)
+    video = Video.open(minute.path)
+    begin = time.process_time()
+    assert read_code(video.frames_at([50.02]).pixels[0]) == 1250
+    assert time.process_time() - begin < 0.5
+
+
+def test_a_picture_that_begins_a_microsecond_late_is_shown(tmp_path: Path) -> None:
+    """Times computed as i / fps in floating point may fall just short of the frame they mean."""
+    fps = Fraction(24000, 1001)
+    clock = write_clock(tmp_path / "a.mp4", fps=fps, num_frames=100)
+    frames = Video.open(clock.path).frames_at([i / float(fps) for i in range(100)])
+    assert [read_code(p) for p in frames.pixels] == list(range(100))
+    assert read_code(picture_of(0xA5C3)) == 0xA5C3
+
+
+def test_streams_joined_by_their_packets_stay_in_order(tmp_path: Path) -> None:
+    part = write_clock(tmp_path / "p.mp4", num_frames=50, bframes=3)
+    repeat(part.path, tmp_path / "joined.mkv", 4)
+    video = Video.open(tmp_path / "joined.mkv")
+    with av.open(str(tmp_path / "joined.mkv")) as container:
+        want = [frame.pts for frame in container.decode(video=0)]
+    assert len(want) == 200
+    frames = video.frames_at([(i + 0.5) / 25 for i in range(200)])
+    assert [read_code(p) for p in frames.pixels] == [i % 50 for i in range(200)]
