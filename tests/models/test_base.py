@@ -217,9 +217,36 @@ async def test_an_endpoint_that_never_answered_is_not_waited_for_long() -> None:
     assert num_tries == 11
 
 
-def test_patience_needs_room() -> None:
-    with pytest.raises(ConfigError):
-        Patience(max_in_flight=0, max_attempts=1)
+# -------------------------------------------------------------------------------------------------- options
+
+
+def test_options_from_a_table() -> None:
+    table: dict[str, JSON] = {
+        "tool_style": "hermes",
+        "timeout_seconds": 5,
+        "extra": {"top_p": 0.5},
+        "prices": {"tiny": {"usd_per_million_input": 1, "usd_per_million_output": 2}},
+    }
+    model = load_model("openai:tiny", base_url="http://box/v1", options=table, cache=False)
+    assert isinstance(model, OpenAIModel)
+    expected = EndpointOptions("hermes", timeout_seconds=5, extra={"top_p": 0.5}, prices={"tiny": Price(1, 2)})
+    assert model.options == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"tool_stile": "hermes"}, "no option tool_stile; it has tool_style"),
+        ({"tool_style": "xml"}, "tool_style"),
+        ({"jpeg_quality": 0}, "jpeg_quality is from 1 to 100, got 0"),
+        ({"timeout_seconds": 0}, "timeout_seconds is more than 0"),
+        ({"max_in_flight": 0}, "max_in_flight is more than 0"),
+        ({"idle_seconds": float("nan")}, "idle_seconds is more than 0"),
+    ],
+)
+def test_options_that_are_wrong(table: dict[str, JSON], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load_model("openai:tiny", base_url="http://box/v1", options=table)
 
 
 # -------------------------------------------------------------------------------------------- the check itself

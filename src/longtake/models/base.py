@@ -44,8 +44,6 @@ class Patience:
     were probably paid for, and an endpoint that never answered is probably not there: both get three attempts."""
 
     def __init__(self, *, max_in_flight: int, max_attempts: int) -> None:
-        if max_in_flight < 1 or max_attempts < 1:
-            raise ConfigError(f"max_in_flight and max_attempts are at least 1, got {max_in_flight}, {max_attempts}")
         self.max_in_flight = max_in_flight
         self.max_attempts = max_attempts
         self.has_answered = False

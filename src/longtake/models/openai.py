@@ -83,9 +83,11 @@ class OpenAIModel:
         *,
         base_url: str | None = None,
         api_key: str | None = None,
-        options: EndpointOptions | None = None,
+        options: EndpointOptions | Mapping[str, JSON] | None = None,
     ) -> OpenAIModel:
-        """``openai:NAME`` on the command line."""
+        """``openai:NAME`` on the command line; ``options`` may come from a TOML file."""
+        if options is not None and not isinstance(options, EndpointOptions):
+            options = EndpointOptions.read(options)
         return cls(argument, base_url=base_url, api_key=api_key, options=options)
 
     def __repr__(self) -> str:

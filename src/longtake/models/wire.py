@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from ..clock import frame_label
-from ..errors import ModelRequestError
+from ..errors import ConfigError, ModelRequestError
 from ..types import JSON, Frames, GenerateConfig, Message, Part, ToolCall, ToolSpec
 from .pixels import data_urls
 from .prices import Price
@@ -48,6 +50,25 @@ class EndpointOptions:
     idle_seconds: float = 120.0
     max_in_flight: int = 256
     max_attempts: int = 6
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.jpeg_quality <= 100:
+            raise ConfigError(f"jpeg_quality is from 1 to 100, got {self.jpeg_quality}")
+        for name in ("max_side", "timeout_seconds", "idle_seconds", "max_in_flight", "max_attempts"):
+            value: float | None = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} is more than 0, got {value}")
+
+    @classmethod
+    def read(cls, values: Mapping[str, JSON]) -> EndpointOptions:
+        """From a table of settings. Raises `ConfigError` for a name or a value that is wrong."""
+        known = [each.name for each in fields(cls)]
+        if unknown := sorted(set(values) - set(known)):
+            raise ConfigError(f"an endpoint has no option {', '.join(unknown)}; it has {', '.join(known)}")
+        try:
+            return TypeAdapter(cls).validate_python(dict(values))
+        except ValidationError as e:
+            raise ConfigError(f"options of an endpoint: {e}") from e
 
 
 async def write_request(
