@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from clips import write_frames
-from longtake.errors import MissingExtraError, SpanError
+from longtake.errors import MissingExtraError, SpanError, VideoDecodeError
 from longtake.types import Box, Cue, TimeSpan
 from longtake.video import ocr
 from longtake.video.decode import Video
@@ -186,7 +186,7 @@ def test_boxes_are_where_the_text_is() -> None:
 
 @needs_engine
 def test_signs_of_a_film_with_their_spans(tmp_path: Path) -> None:
-    cues = ocr.skim(harbour(tmp_path / "v.mp4"))
+    cues = ocr.skim(harbour(tmp_path / "v.mp4")).cues
     by_text = {cue.text: cue.span for cue in cues}
     cafe = by_text["HARBOUR CAFE\nopen 8-18"]
     assert cafe.start <= 3.0 + 0.5
@@ -216,7 +216,7 @@ def count_pictures(monkeypatch: pytest.MonkeyPatch) -> Counter:
 @needs_engine
 def test_pictures_that_look_the_same_are_read_once(tmp_path: Path, count_pictures: Counter) -> None:
     first, second = sign(("ONE", (100, 100), 60)), sign(("TWO", (100, 100), 60))
-    cues = ocr.skim(film(tmp_path / "v.mp4", [*[first] * 30, *[second] * 30, *[first] * 30]))
+    cues = ocr.skim(film(tmp_path / "v.mp4", [*[first] * 30, *[second] * 30, *[first] * 30])).cues
     assert sorted(cue.text for cue in cues) == ["ONE", "ONE", "TWO"]
     assert count_pictures() <= 4
 
@@ -224,7 +224,7 @@ def test_pictures_that_look_the_same_are_read_once(tmp_path: Path, count_picture
 @needs_engine
 def test_a_small_change_of_text_is_another_picture(tmp_path: Path) -> None:
     pictures = [sign((f"price {number} euro", (40, 320), 18)) for number in (41, 47) for _ in range(20)]
-    texts = [cue.text for cue in ocr.skim(film(tmp_path / "v.mp4", pictures))]
+    texts = [cue.text for cue in ocr.skim(film(tmp_path / "v.mp4", pictures)).cues]
     assert texts == ["price 41 euro", "price 47 euro"]
 
 
@@ -241,7 +241,7 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(tmp_path: Path, count_pict
         ocr.skim(video, stop)
     before = count_pictures()
     seen: list[tuple[int, int]] = []
-    cues = ocr.skim(video, lambda done, total: seen.append((done, total)))
+    cues = ocr.skim(video, lambda done, total: seen.append((done, total))).cues
     assert [cue.text for cue in cues] == numbers
     assert seen[0] == (3, 6)
     assert seen[-1] == (6, 6)
@@ -260,6 +260,22 @@ def test_moments_are_read_exactly_and_closely(tmp_path: Path) -> None:
         ocr.read_moments(video, [99.0])
 
 
+@needs_engine
+def test_damaged_parts_are_passed_over_with_a_warning(tmp_path: Path) -> None:
+    video = harbour(tmp_path / "v.mp4")
+    data = bytearray(video.path.read_bytes())
+    start, end = int(len(data) * 0.35), int(len(data) * 0.65)
+    data[start:end] = np.random.default_rng(1).bytes(end - start)
+    (tmp_path / "damaged.mp4").write_bytes(data)
+    video = Video.open(tmp_path / "damaged.mp4")
+    found = ocr.skim(video)
+    assert {"HARBOUR CAFE\nopen 8-18", "PLATFORM 9"} <= {cue.text for cue in found.cues}
+    assert found.warnings
+    assert all("no text is read at" in warning for warning in found.warnings)
+    with pytest.raises(VideoDecodeError, match="damaged"):
+        ocr.read_moments(video, [0.1, 5.0])
+
+
 def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = film(tmp_path / "v.mp4", [sign()] * 5)
     monkeypatch.setattr(ocr, "find_spec", lambda name: None)
@@ -272,7 +288,7 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkey
 @needs_engine
 def test_captions_and_a_name_in_a_real_talk(shared_videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "SKIM_PICTURES", 6)
-    cues = ocr.skim(Video.open(shared_videos / "talk_captions_17s.mp4"))
+    cues = ocr.skim(Video.open(shared_videos / "talk_captions_17s.mp4")).cues
     texts = [cue.text for cue in cues]
     assert any("EVAN\nCARMICHAEL" in text for text in texts)
     assert any("what this pocket" in text for text in texts)

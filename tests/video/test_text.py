@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,8 @@ from longtake.store import cache_dir
 from longtake.types import Cue, TimeSpan
 from longtake.video import cue_index, ocr, speech, text
 from longtake.video.cue_index import CueIndex
+from longtake.video.cue_list import CueList
 from longtake.video.decode import Video
-from longtake.video.subtitles import Subtitles
 from longtake.video.text import TimedText
 
 LINES = [
@@ -117,19 +116,17 @@ def test_warnings_say_what_was_wrong(folder: Path, tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------- what is kept
 
-Skim = Callable[..., tuple[Cue, ...]]
-
 
 @pytest.fixture
 def skims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Makes the pass over the pictures cheap and counts it."""
     calls: list[int] = []
 
-    def skim(video: Video, on_progress: ocr.Progress | None = None) -> tuple[Cue, ...]:
+    def skim(video: Video, on_progress: ocr.Progress | None = None) -> CueList:
         calls.append(1)
         if on_progress:
             on_progress(1, 1)
-        return (Cue(TimeSpan(1, 2), f"SIGN {len(calls)}", "screen"),)
+        return CueList((Cue(TimeSpan(1, 2), f"SIGN {len(calls)}", "screen"),))
 
     monkeypatch.setattr(ocr, "skim", skim)
     monkeypatch.setattr(ocr, "available", lambda: True)
@@ -186,10 +183,10 @@ def test_threads_that_ask_at_once_read_once(folder: Path, skims: list[int]) -> N
 def test_subtitles_do_not_wait_for_the_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
-    def skim(video: Video, on_progress: ocr.Progress | None = None) -> tuple[Cue, ...]:
+    def skim(video: Video, on_progress: ocr.Progress | None = None) -> CueList:
         begun.set()
         assert go_on.wait(10)
-        return ()
+        return CueList(())
 
     monkeypatch.setattr(ocr, "skim", skim)
     monkeypatch.setattr(ocr, "available", lambda: True)
@@ -309,5 +306,5 @@ def test_sqlite_without_full_text_search_is_an_error(folder: Path, monkeypatch: 
 def test_what_is_kept_round_trips() -> None:
     from longtake.types import from_json, to_json
 
-    found = Subtitles((Cue(TimeSpan(0.1, 0.3), "a\nb — ✓", "screen"),), ("w",))
-    assert from_json(Subtitles, to_json(found)) == found
+    found = CueList((Cue(TimeSpan(0.1, 0.3), "a\nb — ✓", "screen"),), ("w",))
+    assert from_json(CueList, to_json(found)) == found

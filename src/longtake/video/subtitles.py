@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,23 +18,16 @@ from av.subtitles.subtitle import AssSubtitle
 
 from ..errors import VideoDecodeError, VideoError, VideoNotFoundError
 from ..types import Cue, SubtitleTrack, TimeSpan
+from .cue_list import CueList
 from .subtitle_formats import Parsed, RawCue, SyntaxProblem, clean_text, decode_text, parse, parse_json
 
-__all__ = ["Subtitles", "find_sidecar", "is_text_track", "read_embedded", "read_sidecar"]
+__all__ = ["find_sidecar", "is_text_track", "read_embedded", "read_sidecar"]
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
 MAX_FILE_BYTES = 256 << 20
 _MAX_GUESSED_SECONDS = 5.0
 """A cue without an end lasts until the next one, but no longer than a viewer needs to read it."""
 _LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(?:[-_.][A-Za-z0-9]+)*$")
-
-
-@dataclass(frozen=True, slots=True)
-class Subtitles:
-    """Cues in order of time, and what was found wrong, one sentence each."""
-
-    cues: tuple[Cue, ...]
-    warnings: tuple[str, ...] = ()
 
 
 def find_sidecar(video: Path, language: str | None = None) -> Path | None:
@@ -57,7 +49,7 @@ def find_sidecar(video: Path, language: str | None = None) -> Path | None:
     return min(found)[1] if found else None
 
 
-def read_sidecar(path: Path, *, stem: str, duration_seconds: float) -> Subtitles:
+def read_sidecar(path: Path, *, stem: str, duration_seconds: float) -> CueList:
     """Cues of a subtitle file for the video file named ``stem``, ``duration_seconds`` long.
 
     Text without times (TVQA's JSON) spans the whole video. Raises `VideoNotFoundError` if there is no such file and
@@ -99,13 +91,13 @@ def is_text_track(track: SubtitleTrack) -> bool:
 
 def read_embedded(
     path: Path, tracks: Sequence[SubtitleTrack], *, duration_seconds: float, language: str | None = None
-) -> Subtitles:
+) -> CueList:
     """Cues of a text track inside the video file; times count from the container's start time.
 
     The tracks are tried in this order until one has cues: of ``language``, marked as default, not forced (a forced
     track holds only the foreign parts), first. Raises `VideoDecodeError` if the container cannot be read."""
     indices = {track.index for track in tracks if is_text_track(track)}
-    best = Subtitles(())
+    best = CueList(())
     try:
         with av.open(str(path)) as container:
             start = Fraction(container.start_time or 0, av.time_base)
@@ -152,7 +144,7 @@ def _read_track(path: Path, index: int, start: Fraction) -> Parsed:
 # ------------------------------------------------------------------------------------------------------ repair
 
 
-def _repair(parsed: Parsed, video: TimeSpan, name: str, warnings: Sequence[str] = ()) -> Subtitles:
+def _repair(parsed: Parsed, video: TimeSpan, name: str, warnings: Sequence[str] = ()) -> CueList:
     """Cues in order, inside the video, cleaned, without what captions that roll up repeat; the rest is counted."""
     said = list(warnings)
     if parsed.unreadable:
@@ -180,7 +172,7 @@ def _repair(parsed: Parsed, video: TimeSpan, name: str, warnings: Sequence[str] 
             f"{name}: {num_outside} cues lie outside the video's {video.end:.1f} s and were left out;"
             " is it the subtitle file of this video?"
         )
-    return Subtitles(tuple(_unroll(found)), tuple(said))
+    return CueList(tuple(_unroll(found)), tuple(said))
 
 
 def _unroll(cues: Sequence[Cue]) -> list[Cue]:

@@ -19,7 +19,8 @@ from ..store import cache_dir, digest, write_atomic
 from ..types import JSON, Cue, Source, TimeSpan, from_json, to_json
 from . import ocr, speech
 from .cue_index import CueIndex, Hit
-from .subtitles import Subtitles, find_sidecar, is_text_track, read_embedded, read_sidecar
+from .cue_list import CueList
+from .subtitles import find_sidecar, is_text_track, read_embedded, read_sidecar
 
 if TYPE_CHECKING:
     from .decode import Video
@@ -54,7 +55,7 @@ class TimedText:
         self._asr_model = asr_model
         self._language = language
         self._locks = {source: threading.Lock() for source in _SOURCES}  # subtitles do not wait for the pictures
-        self._read: dict[Source, Subtitles] = {}
+        self._read: dict[Source, CueList] = {}
         self._index_lock = threading.Lock()
         self._indices: dict[tuple[Source, ...], CueIndex] = {}
 
@@ -133,7 +134,7 @@ class TimedText:
     def _tracks(self) -> bool:
         return any(is_text_track(track) for track in self._video.info.subtitle_tracks)
 
-    def _subtitles(self, on_progress: ocr.Progress | None) -> Subtitles:
+    def _subtitles(self, on_progress: ocr.Progress | None) -> CueList:
         """A file the user named, a file beside the video, a track inside it: the first there is.
 
         Files take milliseconds and are read each time; a track may mean reading gigabytes and is kept."""
@@ -141,31 +142,31 @@ class TimedText:
         if self._sidecar:
             return read_sidecar(self._sidecar, stem=path.stem, duration_seconds=info.duration_seconds)
         if not self._tracks():
-            return Subtitles(())
+            return CueList(())
 
-        def read() -> Subtitles:
+        def read() -> CueList:
             return read_embedded(
                 path, info.subtitle_tracks, duration_seconds=info.duration_seconds, language=self._language
             )
 
         return self._kept("subtitles", [self._language], read)
 
-    def _screen(self, on_progress: ocr.Progress | None) -> Subtitles:
-        return self._kept("screen", [ocr.VERSION], lambda: Subtitles(ocr.skim(self._video, on_progress)))
+    def _screen(self, on_progress: ocr.Progress | None) -> CueList:
+        return self._kept("screen", [ocr.VERSION], lambda: ocr.skim(self._video, on_progress))
 
-    def _speech(self, on_progress: ocr.Progress | None) -> Subtitles:
-        def read() -> Subtitles:
-            return Subtitles(speech.transcribe(self._video, speech.Whisper(self._asr_model), on_progress))
+    def _speech(self, on_progress: ocr.Progress | None) -> CueList:
+        def read() -> CueList:
+            return CueList(speech.transcribe(self._video, speech.Whisper(self._asr_model), on_progress))
 
         return self._kept("speech", [speech.VERSION, self._asr_model], read)
 
-    def _kept(self, source: Source, settings: list[JSON], read: Callable[[], Subtitles]) -> Subtitles:
+    def _kept(self, source: Source, settings: list[JSON], read: Callable[[], CueList]) -> CueList:
         """``read()``, or what an earlier one gave. A file that cannot be read back is made anew."""
         name = f"{source}-{digest([VERSION, *settings])[:16]}.json"
         path = cache_dir("text", self._video.info.fingerprint) / name
         if path.exists():
             try:
-                return from_json(Subtitles, path.read_bytes())
+                return from_json(CueList, path.read_bytes())
             except StoreError as e:
                 log.warning("%s is damaged and is made anew: %s", path, e)
         found = read()
