@@ -40,8 +40,6 @@ __all__ = [
     "ask_async",
 ]
 
-__version__ = "0.1.0"
-
 _HOMES = {
     "AskSettings": "agents.ask",
     "ask_async": "agents.ask",

@@ -23,7 +23,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def cache_dir(*parts: str) -> Path:
-    """A folder under ``$LONGTAKE_CACHE``, by default ``~/.cache/longtake`` (``$XDG_CACHE_HOME`` heeded); made if absent."""
+    """A folder in the cache, made if absent: under ``$LONGTAKE_CACHE``, else ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     base = os.environ.get("LONGTAKE_CACHE")
     root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "longtake"
     folder = root.joinpath(*parts)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from ..errors import ModelError
+from ..errors import ConfigError, ModelError
 from ..types import JSON, GenerateConfig, Message, ModelOutput, Source, TimeSpan, ToolCall, ToolSpec, Usage
 from .support import (
     Line,
@@ -21,6 +21,7 @@ from .support import (
     coverage,
     expected_form,
     passages,
+    without_speaker,
     without_writing_words,
 )
 
@@ -32,7 +33,8 @@ FORM_BONUS = 0.25
 """Added when a passage has the form the question asks for (a name, a price, a time, a number)."""
 LENGTH_COST = 0.08
 """Taken off for every line beyond the first, so that a longer quote must earn its place."""
-MARGIN_SECONDS = 2.0
+MARGIN_SECONDS = 5.0
+MAX_PLACES = 2
 FEW_LINES = 3
 
 _LINE = re.compile(r"^\[[\d:.]+ - [\d:.]+ \| ([\d.]+) - ([\d.]+) s\] (subtitles|screen|speech): (.*)$", re.MULTILINE)
@@ -94,7 +96,7 @@ class Reader:
     def from_spec(cls, argument: str = "") -> Reader:
         """``--model reader``; it has no variants, so ``argument`` must be empty."""
         if argument:
-            raise ModelError(f"the reader has no variant {argument!r}; write --model reader")
+            raise ConfigError(f"the reader has no variant {argument!r}; write --model reader")
         return cls()
 
     async def generate(
@@ -111,9 +113,9 @@ class Reader:
         finding = _best(case)
         offered = {tool.name: tool for tool in tools}
         if "search_text" in offered:
-            if calls := _next_calls(case, finding, offered["search_text"]):
+            if calls := _next_calls(case, offered["search_text"]):
                 return ModelOutput(Message("assistant", (), calls), self.name, "tool_calls", Usage(num_calls=1))
-        elif "<request_grounding>" in text and finding is None and "<New_clip>" not in text:
+        elif "<request_grounding>" in text and "<New_clip>" not in text and not _is_strong(finding):
             query = f"<reasoning>These words do not answer it.</reasoning><request_grounding>{case.question}"
             return _said(f"{query}</request_grounding>")
         return _said(_final(case, finding, offered.get("search_text")))
@@ -122,30 +124,48 @@ class Reader:
 # ------------------------------------------------------------------------------------------------ what to do next
 
 
-def _next_calls(case: _Case, finding: _Finding | None, search: ToolSpec) -> tuple[ToolCall, ...]:
+def _next_calls(case: _Case, search: ToolSpec) -> tuple[ToolCall, ...]:
     """The tool calls of the next turn; none when it is time to answer."""
-    tried = {str(call.arguments.get("source")) for call in case.calls if call.name == "search_text"}
-    has_read = any(call.name == "read_text" for call in case.calls)
-    turn = len(case.calls) + 1
-    if has_read:
+    if any(call.name == "read_text" for call in case.calls):
         return ()
+    tried = {str(call.arguments.get("source")) for call in case.calls}
+    places = _places(case)
     left = [group for group in _rounds(case.question, search) if not tried & set(group)]
-    if left and (finding is None or finding.support < STRONG):
+    if left and not (places and _is_strong(places[0])):
         queries = [case.question, *(f"{case.question} {option}" for option in case.options.values())]
-        pairs = [(query, source) for source in left[0] for query in queries]
-        return tuple(
-            ToolCall(f"read-{turn + i}", "search_text", {"query": query, "source": source})
-            for i, (query, source) in enumerate(pairs)
-        )
-    if finding is not None:
-        start, end = max(0.0, finding.span.start - MARGIN_SECONDS), finding.span.end + MARGIN_SECONDS
-        source = finding.passage[0].source
-    elif about_writing(case.question) and "screen" in tried and case.duration_seconds:
-        start, end, source = 0.0, case.duration_seconds, "screen"
-    else:
-        return ()
-    arguments: dict[str, JSON] = {"start_time": start, "end_time": end, "source": source}
-    return (ToolCall(f"read-{turn}", "read_text", arguments),)
+        arguments: list[dict[str, JSON]] = [{"query": q, "source": source} for source in left[0] for q in queries]
+        return _calls("search_text", arguments, len(case.calls))
+    if places:
+        return _calls("read_text", [_around(place) for place in places], len(case.calls))
+    if about_writing(case.question) and "screen" in tried and case.duration_seconds:
+        everything: dict[str, JSON] = {"start_time": 0.0, "end_time": case.duration_seconds, "source": "screen"}
+        return _calls("read_text", [everything], len(case.calls))
+    return ()
+
+
+def _calls(name: str, arguments: Sequence[Mapping[str, JSON]], before: int) -> tuple[ToolCall, ...]:
+    return tuple(ToolCall(f"read-{before + i}", name, one) for i, one in enumerate(arguments, 1))
+
+
+def _around(place: _Finding) -> dict[str, JSON]:
+    start = max(0.0, place.span.start - MARGIN_SECONDS)
+    return {"start_time": start, "end_time": place.span.end + MARGIN_SECONDS, "source": place.passage[0].source}
+
+
+def _places(case: _Case) -> list[_Finding]:
+    """Where to read on: the best supported passages, at most two, far enough apart. A question somebody asks in the
+    video is a place too, since the answer may follow it."""
+    findings = _of_options(case) if case.options else _of_question(case, asked_too=True)
+    places = list[_Finding]()
+    for finding in sorted(findings, key=lambda finding: -finding.support):
+        apart = all(abs(finding.span.start - place.span.start) > 2 * MARGIN_SECONDS for place in places)
+        if finding.support >= WEAK and apart and len(places) < MAX_PLACES:
+            places.append(finding)
+    return places
+
+
+def _is_strong(finding: _Finding | None) -> bool:
+    return finding is not None and finding.support >= STRONG
 
 
 def _rounds(question: str, search: ToolSpec) -> list[list[str]]:
@@ -172,17 +192,26 @@ def _best(case: _Case) -> _Finding | None:
     return best if best is not None and best.support >= WEAK else None
 
 
-def _of_question(case: _Case) -> list[_Finding]:
+def _of_question(case: _Case, *, asked_too: bool = False) -> list[_Finding]:
     wanted = without_writing_words(content_words(case.question))
     form = expected_form(case.question)
     found = list[_Finding]()
     for passage in passages(case.lines):
         text = " ".join(line.text for line in passage)
         share = coverage(wanted, text)
-        if share and not _only_asks(passage):
+        if share and (asked_too or not _only_asks(passage)):
             bonus = FORM_BONUS if form and form.search(text) else 0.0
-            found.append(_Finding(text, passage, share + bonus - LENGTH_COST * (len(passage) - 1)))
+            support = share + bonus - LENGTH_COST * (len(passage) - 1)
+            found.append(_Finding(_narrowed(text, wanted, form), passage, support))
     return found or _by_form(case)
+
+
+def _narrowed(text: str, wanted: dict[str, float], form: re.Pattern[str] | None) -> str:
+    """Of several lines of writing that stand together, the one that is asked for, if one stands out."""
+    parts = text.split(" / ")
+    shares = [coverage(wanted, part) + (FORM_BONUS if form and form.search(part) else 0.0) for part in parts]
+    best = max(shares)
+    return parts[shares.index(best)] if best > FORM_BONUS and shares.count(best) == 1 else text
 
 
 def _by_form(case: _Case) -> list[_Finding]:
@@ -192,9 +221,10 @@ def _by_form(case: _Case) -> list[_Finding]:
     if not about_writing(case.question) or not seen:
         return []
     if form := expected_form(case.question):
-        fitting = [line for line in seen if (match := form.search(line.text)) and len(match[0]) * 2 > len(line.text)]
-        longest = max(fitting, key=lambda line: line.span.duration, default=None)
-        return [_Finding(longest.text, [longest], WEAK)] if longest else []
+        matches = [(line, form.search(line.text.replace(" / ", " "))) for line in seen]
+        fitting = [(line, match[0]) for line, match in matches if match and len(match[0]) >= len(line.text) / 3]
+        longest = max(fitting, key=lambda fit: fit[0].span.duration, default=None)
+        return [_Finding(longest[1], [longest[0]], WEAK)] if longest else []
     distinct = list({line.text: line for line in seen}.values())
     return [_Finding(line.text, [line], WEAK) for line in distinct] if len(distinct) <= FEW_LINES else []
 
@@ -205,12 +235,11 @@ def _of_options(case: _Case) -> list[_Finding]:
     own = {letter: _distinguishing(letter, case.options) for letter in case.options}
     found = list[_Finding]()
     for passage in passages(case.lines):
-        text = " ".join(line.text for line in passage)
-        beside = coverage(asked, text)
+        text = " ".join(without_speaker(line.text) for line in passage)
+        beside = coverage(asked, text) - LENGTH_COST * (len(passage) - 1)
         for letter, words in own.items():
             if share := coverage(words, text):
-                support = share * (WEAK + (1 - WEAK) * beside) - LENGTH_COST * (len(passage) - 1) * share
-                found.append(_Finding(letter, passage, support))
+                found.append(_Finding(letter, passage, share * (WEAK + (1 - WEAK) * beside)))
     return found
 
 
@@ -237,10 +266,10 @@ def _final(case: _Case, finding: _Finding | None, search: ToolSpec | None) -> st
     if finding is None:
         return f"<abstain>{_what_would_help(case, search)}</abstain>"
     evidence = "".join(
-        f'\n<evidence source="{line.source}">{line.span.start} - {line.span.end} s: {line.text}</evidence>'
+        f'<evidence source="{line.source}">{line.span.start} - {line.span.end} s: {line.text}</evidence>\n'
         for line in finding.passage
     )
-    return f"<answer>{finding.answer}</answer>{evidence}"
+    return f"{evidence}<answer>{finding.answer}</answer>"
 
 
 def _what_would_help(case: _Case, search: ToolSpec | None) -> str:

@@ -10,7 +10,17 @@ from itertools import pairwise
 
 from ..types import Source, TimeSpan
 
-__all__ = ["Line", "about_writing", "content_words", "coverage", "expected_form", "passages", "stem"]
+__all__ = [
+    "Line",
+    "about_writing",
+    "content_words",
+    "coverage",
+    "expected_form",
+    "passages",
+    "stem",
+    "without_speaker",
+    "without_writing_words",
+]
 
 _STOP = frozenset(
     "a an and are as at be been being but by can could did do does doing for from had has have having he her hers "
@@ -23,11 +33,14 @@ _WRITING = frozenset(
     "sign signs logo screen written shown show shows poster caption captions title label board banner plate text "
     "print printed display displayed visible billboard plaque notice headline read reads".split()
 )
+_WORD = re.compile(r"\d+(?:[.:,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_SPEAKER = re.compile(r"^[A-ZÀ-Þ][^\s:]*(?: [A-ZÀ-Þ][^\s:]*){0,2}: ")
+MIN_PART = 5
 _SUFFIXES = ("ations", "ation", "ings", "ing", "edly", "ied", "ies", "ed", "es", "ly", "s", "e")
 _FORMS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
     (
         re.compile(r"\b(who|whose|whom)\b|\bname of the (man|woman|person|speaker|author)\b|\bwhat name\b", re.I),
-        re.compile(r"\b[A-ZÀ-Þ][\w'’.-]+(?: [A-ZÀ-Þ][\w'’.-]+){1,3}\b"),
+        re.compile(r"\b(?:[A-ZÀ-Þ]{2,}(?: [A-ZÀ-Þ]{2,}){1,3}|[A-ZÀ-Þ][a-zß-ÿ'’]+(?: [A-ZÀ-Þ][a-zß-ÿ'’]+){1,3})\b"),
     ),
     (
         re.compile(r"\b(cost|price|how much|fare|fee)\b", re.I),
@@ -71,20 +84,34 @@ def content_words(text: str) -> dict[str, float]:
     """Stems of the words that carry meaning, with a weight: names and numbers count double."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     weights = dict[str, float]()
-    for position, word in enumerate(re.findall(r"[^\W_]+(?:['’][^\W_]+)*", plain)):
+    for position, word in enumerate(_WORD.findall(plain)):
         low = re.sub(r"['’]s$", "", word.lower())
         if low in _STOP or (len(low) == 1 and not low.isdigit()):
             continue
-        special = any(c.isdigit() for c in low) or (position > 0 and word[0].isupper())
+        special = low[0].isdigit() or (position > 0 and word[0].isupper())
         key = stem(low)
         weights[key] = max(weights.get(key, 0.0), 2.0 if special else 1.0)
     return weights
 
 
 def coverage(wanted: dict[str, float], text: str) -> float:
-    """The share of ``wanted`` (by weight) that ``text`` contains, in [0, 1]; 0 when nothing is wanted."""
+    """The share of ``wanted`` (by weight) that ``text`` contains, in [0, 1]; 0 when nothing is wanted.
+
+    A word inside a longer one ("night" in "tonight") counts half."""
     found = content_words(text)
-    return sum(weight for word, weight in wanted.items() if word in found) / (sum(wanted.values()) or 1.0)
+    shares = ((weight, _presence(word, found)) for word, weight in wanted.items())
+    return sum(weight * share for weight, share in shares) / (sum(wanted.values()) or 1.0)
+
+
+def _presence(word: str, found: dict[str, float]) -> float:
+    if word in found:
+        return 1.0
+    return 0.5 if len(word) >= MIN_PART and any(word in longer for longer in found) else 0.0
+
+
+def without_speaker(text: str) -> str:
+    """A line without the "Ada: " of whoever says it: the name of a speaker is not what is said."""
+    return _SPEAKER.sub("", text)
 
 
 def about_writing(question: str) -> bool:

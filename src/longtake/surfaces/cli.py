@@ -9,6 +9,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -22,6 +23,7 @@ from ..clock import clock, parse_seconds
 from ..errors import ConfigError, LongtakeError, SpanError
 from ..types import Trace
 from .arguments import local_path, new_run_folder, read_arguments, read_span, split_choices
+from .show import LiveRun, answer_json, cost_line, describe_video, plural, print_answer
 
 if TYPE_CHECKING:
     from .demo.answers import DemoAnswer
@@ -46,9 +48,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
-        from .. import __version__
-
-        out.print(f"longtake {__version__}")
+        out.print(f"longtake {metadata.version('longtake')}")
         raise typer.Exit
 
 
@@ -96,7 +96,6 @@ def ask(
 ) -> None:
     """Ask a question about a video."""
     from ..agents.ask import ask_async, read_settings
-    from .show import LiveRun, answer_json, cost_line, print_answer
 
     given = {
         "model": model,
@@ -143,7 +142,6 @@ def demo(
     """Make a ten-minute sample video, ask it three questions, show the answers beside the truth."""
     from .demo.answers import DemoAnswer, ask_demo, demo_json
     from .demo.video import make_demo_video
-    from .show import LiveRun
 
     err.print(f"making a ten-minute sample video in {folder}/")
     with _progress("drawing and encoding") as advance:
@@ -168,7 +166,6 @@ def probe(video: VideoArgument, as_json: JsonOption = False) -> None:
     """What a video file is: length, size, tracks, and what is wrong with it."""
     from ..types import to_json
     from ..video.decode import Video
-    from .show import describe_video
 
     opened = Video.open(local_path(video))
     if as_json:
@@ -230,6 +227,48 @@ def frames(
     out.print(f"{len(found)} frames in {output}/")
 
 
+@app.command(
+    epilog="""[bold]Examples[/]\n
+longtake split film.mp4 --seconds 10\n
+longtake split film.mp4 --scenes --exact --out scenes/""",
+)
+def split(
+    video: VideoArgument,
+    seconds: Annotated[float | None, typer.Option(help="Length of a clip; 10 if neither this nor --scenes.")] = None,
+    scenes: Annotated[bool, typer.Option("--scenes", help="One clip a scene.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Cut at the frame and encode what that needs; else at key frames, copied.")
+    ] = False,
+    output: Annotated[Path, typer.Option("--out", help="Folder for the clips.")] = Path("clips"),
+    as_json: JsonOption = False,
+) -> None:
+    """Cut a video into clips; every frame is in exactly one of them."""
+    from ..video.cut import Clip, cut
+    from ..video.cut import split as split_evenly
+    from ..video.decode import Video
+    from ..video.scenes import detect
+
+    if scenes and seconds is not None:
+        raise ConfigError("give --seconds or --scenes, not both")
+    opened = Video.open(local_path(video))
+    mode = "exact" if exact else "copy"
+
+    def show(clip: Clip) -> None:
+        err.print(f"{clip.path.name}  {plural(clip.num_frames, 'frame')}", soft_wrap=True)
+
+    if scenes:
+        clips = cut(opened, detect(opened), output, mode=mode, on_clip=show)
+    else:
+        clips = split_evenly(opened, output, seconds=10.0 if seconds is None else seconds, mode=mode, on_clip=show)
+    if as_json:
+        _print_json(
+            [{"path": str(c.path), "start": c.span.start, "end": c.span.end, "num_frames": c.num_frames} for c in clips]
+        )
+    else:
+        frames_in_all = plural(sum(clip.num_frames for clip in clips), "frame")
+        out.print(f"{plural(len(clips), 'clip')} in {output}/, {frames_in_all}", soft_wrap=True)
+
+
 @app.command()
 def text(
     video: VideoArgument,
@@ -245,7 +284,6 @@ def text(
     from ..types import to_json
     from ..video.decode import Video
     from ..video.text import TimedText
-    from .show import LiveRun
 
     opened = Video.open(local_path(video), subtitles=subtitles)
     words = TimedText(opened, ocr=True, asr=True)
@@ -296,7 +334,6 @@ def _exit_code(trace: Trace) -> int:
 
 
 def _print_demo_answer(answer: DemoAnswer) -> None:
-    from .show import cost_line, print_answer
 
     true = answer.sample.target_spans[0]
     verdict = "right" if answer.score.value == 1.0 else "not right"

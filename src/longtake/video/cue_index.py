@@ -34,6 +34,7 @@ _MAX_TERMS = 64
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 _CJK_LETTER = re.compile(f"([{_CJK}])")
+_BORDER = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 _NUMBER = re.compile(r"\d+(?:[.:,/]\d+)+")
 
 
@@ -91,8 +92,11 @@ class CueIndex:
 
 
 def _plain(text: str) -> str:
-    """Letters, digits, accents and spaces only; the same for cues and queries, whatever SQLite takes for a letter."""
-    return "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
+    """Letters, digits, accents and spaces only; the same for cues and queries, whatever SQLite takes for a letter.
+
+    Digits stand apart from letters, since recognised writing loses spaces ("ROOM7")."""
+    kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
+    return _BORDER.sub(" ", kept)
 
 
 def _indexed(text: str) -> str:

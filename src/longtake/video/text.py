@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 VERSION = 1
 """Of the cues kept on disk; a change makes them be read anew."""
 _SOURCES: tuple[Source, ...] = ("subtitles", "screen", "speech")
+_DOING: dict[Source, str] = {
+    "subtitles": "the subtitles",
+    "screen": "writing in the picture, picture",
+    "speech": "the speech, second",
+}
 
 
 class TimedText:
@@ -77,13 +82,20 @@ class TimedText:
     def cues(self, source: Source, *, on_progress: ocr.Progress | None = None) -> tuple[Cue, ...]:
         """All cues of ``source`` in order of time; read or recognised once, then kept on disk by content.
 
-        ``on_progress(done, total)`` counts pictures or seconds of sound. Raises `MissingExtraError` if the source
-        needs an extra that is absent, `ConfigError` if it was switched off, `VideoError` if it cannot be read."""
+        ``on_progress(done, total)`` counts pictures or seconds of sound, which is logged too. Raises
+        `MissingExtraError` if the source needs an extra that is absent, `ConfigError` if it was switched off,
+        `VideoError` if it cannot be read."""
         self._check(source)
+
+        def report(done: int, total: int) -> None:
+            log.info("reading %s: %d of %d", _DOING[source], done, total)
+            if on_progress:
+                on_progress(done, total)
+
         with self._locks[source]:
             if source not in self._read:
                 readers = {"subtitles": self._subtitles, "screen": self._screen, "speech": self._speech}
-                self._read[source] = readers[source](on_progress)
+                self._read[source] = readers[source](report)
             return self._read[source].cues
 
     def cues_in(self, span: TimeSpan, sources: Sequence[Source] | None = None) -> tuple[Cue, ...]:
@@ -134,7 +146,7 @@ class TimedText:
     def _tracks(self) -> bool:
         return any(is_text_track(track) for track in self._video.info.subtitle_tracks)
 
-    def _subtitles(self, on_progress: ocr.Progress | None) -> CueList:
+    def _subtitles(self, on_progress: ocr.Progress) -> CueList:
         """A file the user named, a file beside the video, a track inside it: the first there is.
 
         Files take milliseconds and are read each time; a track may mean reading gigabytes and is kept."""
@@ -151,10 +163,10 @@ class TimedText:
 
         return self._kept("subtitles", [self._language], read)
 
-    def _screen(self, on_progress: ocr.Progress | None) -> CueList:
+    def _screen(self, on_progress: ocr.Progress) -> CueList:
         return self._kept("screen", [ocr.VERSION], lambda: ocr.skim(self._video, on_progress))
 
-    def _speech(self, on_progress: ocr.Progress | None) -> CueList:
+    def _speech(self, on_progress: ocr.Progress) -> CueList:
         def read() -> CueList:
             return CueList(speech.transcribe(self._video, speech.Whisper(self._asr_model), on_progress))
 

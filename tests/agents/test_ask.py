@@ -1,0 +1,110 @@
+"""Asking by names and settings, and what is kept on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+import longtake
+from longtake.agents.ask import AskSettings, ask_async, build_agent, read_settings
+from longtake.agents.loop import Event
+from longtake.agents.record import load_trace
+from longtake.errors import ConfigError, MissingExtraError, StoreError
+from longtake.models.scripted import ScriptedModel
+from longtake.types import TimeSpan
+from longtake.video.decode import Video
+
+CALL = ("crop_video", {"start_time": 4, "end_time": 8})
+
+
+def test_ask_answers_by_default_without_any_model(film: Path) -> None:
+    trace = longtake.ask(film, "When does the ferry leave?", settings=AskSettings(ocr=False))
+    assert trace.answer is not None
+    assert "half past six" in trace.answer.text
+    assert trace.evidence[0].span == TimeSpan(2, 4)
+
+
+def test_names_and_objects_both_work(film: Path) -> None:
+    model = ScriptedModel(["a dog"])
+    trace = asyncio.run(ask_async(film, "What?", model=model, agent="direct", settings=AskSettings(frames=2)))
+    assert (trace.agent, trace.model) == ("direct", "scripted")
+    assert trace.config["num_frames"] == 2
+    assert trace.usage.num_frames == 2
+
+
+def test_a_run_is_saved_after_every_turn_with_a_sheet_of_its_evidence(film: Path, tmp_path: Path) -> None:
+    turns_on_disk: list[int] = []
+
+    def look(event: Event) -> None:
+        if event.kind == "turn":
+            turns_on_disk.append(len(load_trace(tmp_path / "trace.json").turns))
+
+    model = ScriptedModel([CALL, CALL, "<answer>x</answer>"])
+    trace = longtake.ask(film, "What?", model=model, save=tmp_path, on_event=look)
+    assert turns_on_disk == [1, 2, 3]
+    assert load_trace(tmp_path / "trace.json") == trace
+    assert (tmp_path / "evidence.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_stored_frames_decode_to_the_same_pictures(film: Path, tmp_path: Path) -> None:
+    model = ScriptedModel([CALL, "<answer>x</answer>"])
+    longtake.ask(film, "What?", model=model, save=tmp_path)
+    seen = model.requests[1].messages[-1].content[1]
+    stored = load_trace(tmp_path / "trace.json").turns[0].results[0].content[1]
+    assert not isinstance(stored, str)
+    assert not isinstance(seen, str)
+    assert stored == seen
+    assert (Video.open(film).load(stored).pixels == seen.pixels).all()
+
+
+def test_a_run_that_fails_keeps_what_it_did(film: Path, tmp_path: Path) -> None:
+    trace = longtake.ask(film, "What?", model=ScriptedModel([CALL]), save=tmp_path)
+    assert trace.stop_reason == "model_error"
+    assert load_trace(tmp_path / "trace.json") == trace
+    assert not (tmp_path / "evidence.jpg").exists()
+
+
+def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "trace.json").write_text("{}")
+    with pytest.raises(StoreError, match="not a Trace"):
+        load_trace(tmp_path / "trace.json")
+    with pytest.raises(StoreError, match="cannot read"):
+        load_trace(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"modle": "x"}, "modle"),
+        ({"max_turns": 0}, "max_turns"),
+        ({"fps": "fast"}, "fps"),
+        ({"frames": -1}, "frames"),
+        ({"max_pixels": 3}, "max_pixels"),
+    ],
+)
+def test_wrong_settings_are_named_and_the_right_ones_listed(values: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{said}.*The settings are model, agent"):
+        read_settings(values)
+
+
+def test_a_setting_the_agent_does_not_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'team' has no fps; it has grounding"):
+        build_agent(AskSettings(agent="team", fps=2), ScriptedModel([]))
+    with pytest.raises(ConfigError, match="no agent 'crp'; known: crop, direct, team"):
+        build_agent(AskSettings(agent="crp"), ScriptedModel([]))
+    agent = build_agent(AskSettings(agent_options={"crop_fps": 2.0}), ScriptedModel([]))
+    assert agent.config["crop_fps"] == 2.0
+
+
+def test_an_empty_question_is_refused(film: Path) -> None:
+    with pytest.raises(ConfigError, match="empty"):
+        longtake.ask(film, "  ")
+
+
+def test_a_url_needs_yt_dlp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yt_dlp", None)
+    with pytest.raises(MissingExtraError, match=r"longtake\[web\]"):
+        longtake.ask("https://example.invalid/film.mp4", "What?")
