@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from clips import write_clock
 from independent import ANSWER, CALL, TOKENS_PER_IMAGE, IndependentServer
+from longtake.agents.ask import ask_async
 from longtake.errors import ModelRequestError
 from longtake.models import check_model
 from longtake.models.openai import EndpointOptions, OpenAIModel
@@ -100,3 +103,19 @@ async def test_a_field_it_does_not_know(independent_server: IndependentServer) -
 async def test_it_is_a_model(independent_server: IndependentServer) -> None:
     await check_model(model_at(independent_server))
     await check_model(model_at(independent_server, native=False, tool_style="hermes"))
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_a_whole_run_of_an_agent(independent_server: IndependentServer, tmp_path: Path, native: bool) -> None:
+    """Decoding, prompts, the loop, tools and the wire together: the span the server calls for is shown to it."""
+    video = tmp_path / "clock.mp4"
+    write_clock(video, num_frames=100)
+    model = model_at(independent_server, native=native)
+    trace = await ask_async(video, QUESTION, choices=("yes", "no"), agent="crop", model=model)
+    assert (trace.stop_reason, trace.answer and trace.answer.text) == ("answered", "B"), trace.error
+    (result,) = trace.turns[0].results
+    (shown,) = [part for part in result.content if isinstance(part, Frames)]
+    assert 1.0 <= shown.seconds.min() <= shown.seconds.max() <= 2.5
+    assert trace.usage.num_calls == 2
+    grown = trace.turns[1].output.usage.input_tokens - trace.turns[0].output.usage.input_tokens
+    assert grown >= len(shown) * TOKENS_PER_IMAGE
