@@ -143,7 +143,7 @@ def test_short_scenes_are_joined(tmp_path: Path) -> None:
     lengths = (50, 8, 60, 50)
     video = write(tmp_path / "a.mp4", shots(lengths))
     assert changes(video, min_scene_seconds=0) == pytest.approx(edges(lengths))
-    for least in (0.6, 2.3, 100.0):
+    for least in (0.5, 2.3, 100.0):
         scenes = detect(video, min_scene_seconds=least)
         assert all(scene.duration >= least for scene in scenes) or len(scenes) == 1
     assert len(detect(video)) == 3

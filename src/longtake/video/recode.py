@@ -36,7 +36,7 @@ _SET_NUMBER = 31
 """Number of our H.264 parameter sets, the highest allowed: encoders count from 0."""
 _GLOBAL_HEADER = 1 << 22
 _OPTIONS = {
-    "libx264": {"preset": "veryfast", "crf": "20", "bf": "0", "threads": "1"},
+    "libx264": {"preset": "superfast", "crf": "21", "bf": "0", "threads": "1"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0", "lag-in-frames": "0"},
 }
 _EIGHT_BIT = ("yuv420p", "yuvj420p")
