@@ -96,26 +96,28 @@ def _measure_mp4(
 ) -> Extent:
     """The sample table lists every frame by decoding time, with its place in the file."""
     base = stream.time_base or Fraction(1)
-    entries = [(e.timestamp, e.pos + e.size, e.is_keyframe and not e.is_discard) for e in stream.index_entries]
-    if not entries:
+    entries = stream.index_entries
+    if not len(entries):
         raise VideoDecodeError(f"{path} lists no pictures in its index; it was cut off or never finished")
-    table = np.array(entries, dtype=np.int64)
-    lost = np.flatnonzero(table[:, 1] > path.stat().st_size)
-    duration = header if header is not None else float((table[-1, 0]) * base - start)
+    size, last = path.stat().st_size, entries[-1]
+    last_seconds = float(last.timestamp * base - start)
+    duration = header if header is not None else last_seconds
     warnings: tuple[str, ...] = ()
-    if len(lost):
+    keys = np.array([e.timestamp for e in entries if e.is_keyframe and not e.is_discard], dtype=np.int64)
+    if last.pos + last.size > size:
+        lost = next(e.timestamp for e in entries if e.pos + e.size > size)
         # whatever is shown before the decoding time of the first lost frame is there
-        data_end = float(int(table[lost[0], 0]) * base - start)
+        data_end = float(lost * base - start)
         if data_end <= 0:
             raise VideoDecodeError(
                 f"{path} is truncated: the header says {duration:.1f} s, but no picture is whole; fetch it again"
             )
         warnings = (_truncated(duration, data_end),)
         duration = data_end
-        table = table[: lost[0]]
-    keys = table[table[:, 2] == 1, 0]
-    covered = header is None or float(int(table[-1, 0]) * base - start) > 0.5 * header
-    if not len(keys) or not (covered or warnings):
+        keys = keys[keys < lost]
+    # of a fragmented file only the fragments met so far may be listed
+    covered = header is None or last_seconds > 0.5 * header
+    if not len(keys) or not covered:
         return Extent(duration, None, warnings)
     return Extent(duration, _shown(container, stream, keys), warnings)
 

@@ -1,7 +1,8 @@
 """Decodes the pictures shown at given times from a run of packets that begins at a key frame.
 
 Exact by construction: the times of all packets around a wanted time are read before it is decided which picture is
-shown then, and a picture that comes out is checked against that. Seeks nowhere and scales nothing.
+shown then, and a picture that comes out is checked against that. Damage is what FFmpeg reports, and holes of zeros;
+changed bytes that HEVC, VP9 or AV1 happen to decode to something are not seen. Seeks nowhere and scales nothing.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ class Group:
         return frames
 
     def _has_hole(self, packet: Packet[VideoStream]) -> bool:
-        """Whether the data were never written, as in a download that stopped: VP9, for one, decodes zeros to something."""
+        """Whether part of the data was never written, as in a download that stopped. VP9 would decode it anyhow."""
         if self._context.name not in _NEVER_ZERO or packet.size < len(_HOLE):
             return False
         data = bytes(packet)

@@ -62,8 +62,7 @@ def reason(error: Exception) -> str:
     return str(text).strip().rstrip(".") or type(error).__name__
 
 
-def open_container(path: Path) -> InputContainer:
-    """Opens a regular file with FFmpeg. Raises `VideoNotFoundError` or `VideoDecodeError`, one line each."""
+def _check_file(path: Path) -> None:
     if not path.exists():
         raise VideoNotFoundError(f"there is no file {path}; give the path of a video file on this machine")
     if not path.is_file():
@@ -71,6 +70,11 @@ def open_container(path: Path) -> InputContainer:
         raise VideoDecodeError(f"{path} is {kind}; give the path of a video file")
     if path.stat().st_size == 0:
         raise VideoDecodeError(f"{path} is empty (0 bytes); fetch or copy it again")
+
+
+def open_container(path: Path) -> InputContainer:
+    """Opens a regular file with FFmpeg. Raises `VideoNotFoundError` or `VideoDecodeError`, one line each."""
+    _check_file(path)
     try:
         return av.open(str(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as e:
@@ -87,12 +91,13 @@ def probe(path: Path) -> Track:
     """The `Track` of a file; the second call for the same content costs a fingerprint.
 
     Raises `VideoNotFoundError` and `VideoDecodeError`."""
+    _check_file(path)
+    key = (str(path), fingerprint(path))
+    with _known_lock:
+        found = _known.get(key)
+    if found is not None:
+        return found
     with open_container(path) as container:
-        key = (str(path), fingerprint(path))
-        with _known_lock:
-            found = _known.get(key)
-        if found is not None:
-            return found
         track = _read_track(container, path, key[1])
     with _known_lock:
         _known[key] = track

@@ -76,7 +76,8 @@ def _begin_anew() -> None:
     _decoders = _Decoders()
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 @dataclass(slots=True)
