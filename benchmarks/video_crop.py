@@ -111,12 +111,11 @@ def many_at_a_time(path: Path, video: Video) -> None:
         assert sum(sizes) == 10 * NUM_CROPS
     wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    limit = statistics.mean(alone) * NUM_CROPS / (os.cpu_count() or 1)
-    print(
-        f"\n{NUM_CROPS} concurrent crops: {wall:.1f} s wall, {cpu:.1f} s CPU; limit of {os.cpu_count()} cores "
-        f"{limit:.1f} s, ratio {wall / limit:.2f}; peak memory grew by {grown:.0f} MB, of which the frame cache holds "
-        f"{CACHE.num_bytes >> 20} MB"
-    )
+    cores = os.cpu_count() or 1
+    limit = statistics.mean(alone) * NUM_CROPS / cores
+    print(f"\n{NUM_CROPS} concurrent crops: {wall:.1f} s wall, {cpu:.1f} s CPU")
+    print(f"limit of {cores} cores: {limit:.1f} s; ratio {wall / limit:.2f}, by CPU {cpu / limit / cores:.2f}")
+    print(f"peak memory grew by {grown:.0f} MB, the frame cache holds {CACHE.num_bytes >> 20} MB")
 
 
 if __name__ == "__main__":

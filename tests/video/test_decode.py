@@ -265,6 +265,8 @@ def test_probing_that_hangs_is_left_at_the_deadline(clock: Clock, monkeypatch: p
 def test_isolated_decoding_gives_the_same(clock: Clock, tmp_path: Path) -> None:
     video = Video.open(clock.path, isolate=True)
     check_clock(clock, video, [0.0, 3.3, 9.9, 2.0])
+    stream = Video.open(write_clock(tmp_path / "a.ts", num_frames=60).path, isolate=True)
+    assert stream.keyframe_seconds() == pytest.approx([0, 1, 2], abs=1e-6)
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(VideoDecodeError, match="cannot be read as a video"):
         Video.open(tmp_path / "text.mp4", isolate=True)

@@ -182,6 +182,28 @@ def test_the_good_samples_can_be_read(shared_videos: Path) -> None:
             assert (np.diff(frames.seconds) > 0).all()
 
 
+@pytest.mark.parametrize("name", ["nasa_13013.mp4", "flipping_a_pancake.mkv", "activity_164s_3fps.mp4"])
+def test_samples_agree_with_decoding_everything_from_the_start(shared_videos: Path, name: str) -> None:
+    video = Video.open(shared_videos / name)
+    shown: list[tuple[float, Any]] = []
+    with av.open(str(video.path)) as container:
+        for frame in container.decode(container.streams[video._track.index]):
+            shown.append((video._track.seconds(frame.pts), frame.to_ndarray(format="rgb24", width=64, height=48)))
+    times = np.array([seconds for seconds, _ in shown])
+    seconds = np.random.default_rng(0).uniform(0, video.info.duration_seconds, 40).tolist()
+    frames = video.frames_at(seconds, size=(64, 48))
+    for t, label, picture in zip(seconds, frames.seconds, frames.pixels, strict=True):
+        at = int(np.searchsorted(times, t, side="right")) - 1
+        assert label == pytest.approx(times[at], abs=1e-6)
+        assert np.abs(picture.astype(int) - shown[at][1]).mean() < 12
+        nearest = min(range(max(0, at - 3), min(len(shown), at + 4)), key=lambda i: _distance(picture, shown[i][1]))
+        assert _distance(picture, shown[at][1]) <= _distance(picture, shown[nearest][1]) + 0.5
+
+
+def _distance(a: Any, b: Any) -> float:
+    return float(np.abs(a.astype(int) - b).mean())
+
+
 def test_a_transport_stream_is_entered_by_seeking(tmp_path: Path) -> None:
     minute = write_clock(tmp_path / "m.ts", num_frames=1500, gop=50)
     video = Video.open(minute.path)

@@ -27,8 +27,8 @@ from .workers import Request, read, run_by_deadline
 __all__ = ["Snap", "Video"]
 
 Snap: TypeAlias = Literal["exact", "keyframe"]
-"""``exact``: the picture shown at the time asked for. ``keyframe``: the key frame nearest to it, labelled with its own
-time; many times faster."""
+"""``exact``: the picture shown at the time asked for. ``keyframe``: the key frame nearest to it (in a container without
+an index: one not after it), labelled with its own time; many times faster."""
 
 Deliver: TypeAlias = Callable[[int, Picture], None]
 _NEAR_SECONDS = 2.0
@@ -90,11 +90,12 @@ class Video:
 
         From the container's index; a file without one (MPEG-TS) is read once, without decoding."""
         if self._keys is None:
-            self._keys = run_by_deadline(
-                lambda: scan_keys(self.path, self._track.index),
-                self._deadline_seconds,
-                f"{self.path}: listing key frames",
-            )
+            track, deadline = self._track, self._deadline_seconds
+            if self._child is not None:
+                self._keys = self._child.keys(track, deadline)
+            else:
+                what = f"{self.path}: listing its key frames"
+                self._keys = run_by_deadline(lambda: scan_keys(track.path, track.index), deadline, what)
         return np.array([self._track.seconds(int(key)) for key in self._keys], dtype=np.float64)
 
     def frames_at(
@@ -116,8 +117,9 @@ class Video:
         `VideoTimeoutError`."""
         look = self._look(max_pixels, min_pixels, size, box)
         targets = np.array([self._target(t) for t in seconds], dtype=np.int64)
-        if snap == "keyframe" and self._keys is not None and len(targets):
-            targets = _nearest(self._keys, targets)
+        # only an index counts here: what is returned must not depend on the calls before
+        if snap == "keyframe" and self._track.key_pts is not None and len(targets):
+            targets = _nearest(self._track.key_pts, targets)
         data = np.empty((len(targets), look.height, look.width, 3), dtype=np.uint8)
         times = np.empty(len(targets), dtype=np.float64)
         rows: dict[int, list[int]] = {}
@@ -207,8 +209,8 @@ class Video:
     def _groups(self, targets: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """Targets that share a key frame; where key frames are not known, those less than two seconds apart."""
         ticks = np.array(targets, dtype=np.int64)
-        if self._keys is not None:
-            belongs = np.searchsorted(self._keys, ticks, side="right")
+        if self._track.key_pts is not None:
+            belongs = np.searchsorted(self._track.key_pts, ticks, side="right")
             cuts = np.flatnonzero(np.diff(belongs)) + 1
         else:
             cuts = np.flatnonzero(np.diff(ticks) * float(self._track.time_base) > _NEAR_SECONDS) + 1

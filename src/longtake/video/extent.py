@@ -74,11 +74,13 @@ def measure(container: InputContainer, stream: VideoStream, path: Path, start: F
 
 def scan_keys(path: Path, index: int) -> npt.NDArray[np.int64]:
     """Key frames of stream ``index`` in ticks, int64 ascending, by reading every packet: for files without an index."""
-    with av.open(str(path)) as container:
-        packets = container.demux(container.streams[index])
-        return np.array(
-            sorted({p.pts for p in packets if p.is_keyframe and p.size and p.pts is not None}), dtype=np.int64
-        )
+    try:
+        with av.open(str(path)) as container:
+            packets = container.demux(container.streams[index])
+            keys = {packet.pts for packet in packets if packet.is_keyframe and packet.pts is not None}
+    except av.error.FFmpegError as e:
+        raise VideoDecodeError(f"{path}: its key frames cannot be listed: {e.strerror}; use snap='exact'") from e
+    return np.array(sorted(keys), dtype=np.int64)
 
 
 def _truncated(header: float, data_end: float) -> str:

@@ -23,7 +23,7 @@ _REORDER = 17
 """More than the 16 pictures that H.264 and HEVC may hold back: after so many packets shown past a time, all that is
 shown before it has been read."""
 
-_MAX_AHEAD = 600
+_MAX_AHEAD = 300
 _FOREVER = 1 << 62
 
 _HOLE = bytes(512)

@@ -18,7 +18,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import VideoDecodeError, VideoError, VideoTimeoutError
+from .extent import scan_keys
 from .frame_cache import Picture
 from .probe import Track, probe
 from .workers import Request, read, too_late
@@ -43,6 +47,15 @@ class Child:
                 return value
         raise VideoTimeoutError(
             f"{path}: gave up after {deadline_seconds:g} s without having read its header; the file or disk hangs"
+        )
+
+    def keys(self, track: Track, deadline_seconds: float) -> npt.NDArray[np.int64]:
+        """As `extent.scan_keys`; raises `VideoTimeoutError` too."""
+        for kind, value in self._ask(("keys", track), track.path, deadline_seconds):
+            if kind == "keys":
+                return value
+        raise VideoTimeoutError(
+            f"{track.path}: listing its key frames took more than {deadline_seconds:g} s; raise deadline_seconds"
         )
 
     def read(self, request: Request, deadline_seconds: float, deliver: Callable[[int, Picture], None]) -> None:
@@ -80,7 +93,7 @@ class Child:
                     if kind == "error":
                         done = True
                         raise value
-                    done = kind in ("track", "end")
+                    done = kind != "picture"
                     yield kind, value
             except (EOFError, BrokenPipeError, pickle.UnpicklingError) as e:
                 if not late.is_set():
@@ -130,6 +143,8 @@ def serve() -> None:
         try:
             if kind == "probe":
                 reply("track", probe(value))
+            elif kind == "keys":
+                reply("keys", scan_keys(value.path, value.index))
             else:
                 own = Request(probe(value.track.path), value.look, value.groups, value.keys_only)
                 read(own, _NO_DEADLINE, lambda target, picture: reply("picture", (target, picture)))
