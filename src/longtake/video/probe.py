@@ -139,6 +139,8 @@ def _read_track(container: InputContainer, path: Path, print_: str) -> Track:
         raise VideoDecodeError(f"{path}: its pictures carry no times (a bare stream?); put it into mp4 or mkv first")
     start = Fraction(container.start_time or 0, 1_000_000)
     extent = measure(container, stream, path, start)
+    if extent.duration_seconds <= 0:
+        raise VideoDecodeError(f"{path} lasts 0 s (a single picture?); give a file with moving pictures")
     turns = round(first.rotation / 90) % 4
     width, height = max(1, round(first.width * (stream.sample_aspect_ratio or 1))), first.height
     if turns % 2:

@@ -12,7 +12,9 @@ from itertools import chain
 
 import av.error
 import numpy as np
+import numpy.typing as npt
 from av.packet import Packet
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import VideoDecodeError
@@ -71,7 +73,7 @@ class Reader:
                 for target, frame, until in group.frames(check):
                     assert frame.pts is not None
                     left = left[1:]
-                    yield target, Picture(frame.pts, until, self._renderer.render(frame, look))
+                    yield target, Picture(frame.pts, until, self._render(frame, look))
                 return
             except LostPicture as lost:
                 if (skip, seconds_back) == passes[-1]:
@@ -100,8 +102,16 @@ class Reader:
             if frame.is_corrupt:
                 problem = "it has errors"
             elif frame.pts is not None:
-                return Picture(frame.pts, frame.pts + 1, self._renderer.render(frame, look))
+                return Picture(frame.pts, frame.pts + 1, self._render(frame, look))
         raise self._damaged(Damage(pts, problem))
+
+    def _render(self, frame: VideoFrame, look: Look) -> npt.NDArray[np.uint8]:
+        try:
+            return self._renderer.render(frame, look)
+        except av.error.FFmpegError as e:
+            raise VideoDecodeError(
+                f"{self.track.path}: pictures in {frame.format.name} cannot become RGB ({reason(e)}); convert it"
+            ) from e
 
     def _start(self, first: int, back: int, check: Callable[[], None]) -> Iterator[Packet[VideoStream]]:
         """Packets from a key frame that is shown at or before ``first - back``, or from the start of the track.
