@@ -194,17 +194,20 @@ def test_all_sound_tracks_are_kept(tmp_path: Path) -> None:
         assert len(packets(clip.path, "audio")) == 2 * round(clip.span.duration * RATE / 1024)
 
 
-@pytest.mark.parametrize(("codec", "mode"), [("libx264", "copy"), ("libx264", "exact"), ("libx265", "exact")])
+@pytest.mark.parametrize(("codec", "mode"), [("libx264", "copy"), ("libx264", "exact"), ("mpeg4", "exact")])
 def test_rotation_is_kept(codec: str, mode: Any, tmp_path: Path) -> None:
     source = tmp_path / "turned.mp4"
-    options = {"x265-params": "log-level=none"} if codec == "libx265" else X264
+    options = X264 if codec == "libx264" else {"qscale": "3"}
     frames = ((n, picture_of(n)) for n in range(100))
     write_frames(source, frames, codec=codec, rotation=90, gop=25, options=options)
     video = Video.open(source)
     (clip,) = cut(video, [TimeSpan(1, 3)], tmp_path / "out", mode=mode)
     again = Video.open(clip.path)
-    assert (again.info.width, again.info.height) == (video.info.width, video.info.height) == (48, 64)
-    assert np.abs(again.frames_at([0.0]).pixels.astype(int) - video.frames_at([clip.span.start]).pixels).mean() < 8
+    assert (again.info.width, again.info.height) == (video.info.width, video.info.height)
+    with av.open(str(clip.path)) as container:
+        stored = next(container.decode(video=0))
+    assert (stored.width, stored.height) == (again.info.height, again.info.width)
+    assert read_code(again.frames_at([0.0]).pixels[0]) == round(clip.span.start * 25)
 
 
 def test_pictures_hidden_by_an_edit_list_stay_hidden(tmp_path: Path) -> None:

@@ -73,9 +73,9 @@ def cut(
     mkv or mp4 as the source is. A file appears once it is complete; one that is there already is kept, so a cut that
     was broken off goes on where it stopped. ``on_clip`` is called for each clip as it is ready.
 
-    Spans past the end are clamped. A span without a picture beside another span gives no clip. Raises `SpanError` for
-    one that stands alone or lies outside the video, `StoreError`
-    where a file cannot be written or belongs to another video, `VideoDecodeError` for a file that cannot be read.
+    Spans past the end are clamped; one that holds no picture and touches another span gives no clip. Raises
+    `SpanError` if such a span stands alone or lies outside the video, `StoreError` where a file cannot be written
+    or belongs to another video, `VideoDecodeError` for a file that cannot be read.
     """
     clips: list[Clip] = []
     for group in _groups(sorted(video.clamp(span) for span in spans)):

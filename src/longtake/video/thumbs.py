@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import av.error
 import numpy as np
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 _WIDTH, _HEIGHT = 32, 18
 NUM_LUMA = _WIDTH * _HEIGHT
 """The first values of a tiny picture are its brightness; two smaller planes of colour follow."""
+_MAX_REORDER = 16
 _JUMP = 0.3
 """A packet of this share of a key frame's size holds much that is new."""
 
@@ -159,20 +161,28 @@ def _decoded(stream: VideoStream, packet: Packet[VideoStream]) -> list[VideoFram
 def _read_group(container: InputContainer, stream: VideoStream, group: _Group) -> Thumbs:
     pts: list[int] = []
     data: list[npt.NDArray[np.uint8]] = []
-    latest, stands_out, num_after = -(1 << 62), True, 0
+    ahead: list[Packet[VideoStream]] = []
+    latest, stands_out = -(1 << 62), True
     for packet in packets_from(container, stream, group.first):
+        # packets of the next group are decoded only if pictures of this one turn out to refer to them
         if packet.pts is not None and packet.pts >= group.stop:
-            num_after += 1
-        if num_after > 16:
-            break
-        # the pictures shown just before one that stands out are stored after it
-        if packet.pts is not None and packet.pts > latest:
+            ahead.append(packet)
+            if len(ahead) <= _MAX_REORDER:
+                continue
+        elif packet.pts is not None and packet.pts > latest:
+            # the pictures shown just before one that stands out are stored after it
             latest, stands_out = packet.pts, packet.size >= _JUMP * group.key_size
-        stream.codec_context.skip_frame = "DEFAULT" if stands_out else "NONREF"
-        for frame in _decoded(stream, packet):
-            if frame.pts is not None and group.first <= frame.pts < group.stop:
-                pts.append(frame.pts)
-                data.append(_thumb(frame))
+        is_over = len(ahead) > _MAX_REORDER or not packet.size
+        end: list[Packet[VideoStream]] = [Packet()]
+        for each in end if is_over else [*ahead, packet]:
+            stream.codec_context.skip_frame = "DEFAULT" if stands_out else "NONREF"
+            for frame in _decoded(stream, each):
+                if frame.pts is not None and group.first <= frame.pts < group.stop:
+                    pts.append(frame.pts)
+                    data.append(_thumb(frame))
+        if is_over:
+            break
+        ahead.clear()
     return Thumbs(np.array(pts, dtype=np.int64), np.stack(data) if data else np.zeros((0, NUM_LUMA * 3 // 2), np.uint8))
 
 
@@ -182,12 +192,16 @@ def _thumb(frame: VideoFrame) -> npt.NDArray[np.uint8]:
         frame = frame.reformat(4 * _WIDTH, 4 * _HEIGHT, "yuv420p")
     parts: list[npt.NDArray[np.uint8]] = []
     for number, plane in enumerate(frame.planes):
-        width, height = (_WIDTH, _HEIGHT) if number == 0 else (_WIDTH // 2, _HEIGHT // 2)
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-        # two rows a cell and some ten pixels of each: enough, and a hundredth of the bytes
-        step, cell = plane.height / height, plane.width // width
-        at = [int((n + share) * step) for n in range(height) for share in (0.25, 0.75)]
-        stride = max(1, cell // 10)
-        wide = rows[:, : cell * width][at].reshape(height, 2, width, cell)[..., ::stride]
-        parts.append(wide.mean(axis=(1, 3), dtype=np.float32).astype(np.uint8).ravel())
+        pixels = np.frombuffer(memoryview(plane), np.uint8)
+        at = _samples(plane.height, plane.width, plane.line_size, 1 if number == 0 else 2)
+        parts.append((np.add.reduce(pixels[at], axis=0, dtype=np.uint16) // len(at)).astype(np.uint8))
     return np.concatenate(parts)
+
+
+@lru_cache(maxsize=64)
+def _samples(height: int, width: int, line_size: int, shrink: int) -> npt.NDArray[np.intp]:
+    """Where the 16 pixels (2 rows of 8) are that stand for each cell of a plane: intp (16, cells)."""
+    rows, columns = _HEIGHT // shrink, _WIDTH // shrink
+    y = ((np.arange(rows) + np.array([[0.25], [0.75]])) * height / rows).astype(np.intp)
+    x = ((np.arange(columns) + (np.arange(8)[:, None] + 0.5) / 8) * width / columns).astype(np.intp)
+    return (y[:, None, :, None] * line_size + x[None, :, None, :]).reshape(16, rows * columns)
