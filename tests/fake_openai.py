@@ -80,6 +80,7 @@ class FakeOpenAI:
         self.key, self.models = key, models
         self.requests: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
+        self.queries: list[Mapping[str, str]] = []
         self.images: list[tuple[int, int]] = []
         self.refused: list[str] = []
         self.in_flight = self.max_in_flight = 0
@@ -116,6 +117,7 @@ class FakeOpenAI:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.headers.append(dict(request.headers))
+        self.queries.append(dict(request.query))
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
             return _error(401, f"Incorrect API key provided: {request.headers.get('Authorization')}", "invalid_api_key")
         self.in_flight += 1

@@ -318,6 +318,7 @@ async def test_secrets_in_the_address(fake: FakeOpenAI) -> None:
     assert "query-secret" not in shown
     assert "pass-word" not in shown
     assert fake.headers[0]["Authorization"].startswith("Basic ")
+    assert fake.queries == [{"api-key": "query-secret"}]
 
 
 @pytest.mark.parametrize("address", ["localhost:8000/v1", "ftp://host/v1", "http://", "https:///v1", "http://[::1"])
