@@ -30,7 +30,7 @@ _EMPTY = 6.0
 """Spread of brightness (standard deviation) below which a picture is empty, as in the middle of a fade."""
 
 
-def detect(video: Video, *, threshold: float = 16.0, min_scene_seconds: float = 0.5) -> list[TimeSpan]:
+def detect(video: Video, *, threshold: float = 15.0, min_scene_seconds: float = 0.5) -> list[TimeSpan]:
     """The scenes of ``video`` in order: they cover ``[0, duration)`` without a gap. A still video is one scene.
 
     ``threshold`` is how far two pictures in a row must be apart for a cut, in steps of brightness and colour (0 to

@@ -148,11 +148,11 @@ def _readable(container: InputContainer, stream: VideoStream) -> Iterator[Packet
         log.warning("%s is used up to where it can be read: %s", container.name, reason(e))
 
 
-def _decoded(stream: VideoStream, packet: Packet[VideoStream]) -> list[VideoFrame]:
-    """Damaged pictures are left out: a scene is not lost with one of its pictures."""
+def _decoded(stream: VideoStream, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+    """Pictures of a packet; None or an empty one drains the decoder. Damaged pictures are left out."""
     try:
         context = stream.codec_context
-        return context.decode(packet if packet.size else None)  # pyright: ignore[reportUnknownMemberType]
+        return context.decode(packet if packet and packet.size else None)  # pyright: ignore[reportUnknownMemberType]
     except av.error.InvalidDataError as e:
         log.debug("%s: a picture is left out: %s", stream.container.name, reason(e))
         return []
@@ -173,8 +173,7 @@ def _read_group(container: InputContainer, stream: VideoStream, group: _Group) -
             # the pictures shown just before one that stands out are stored after it
             latest, stands_out = packet.pts, packet.size >= _JUMP * group.key_size
         is_over = len(ahead) > _MAX_REORDER or not packet.size
-        end: list[Packet[VideoStream]] = [Packet()]
-        for each in end if is_over else [*ahead, packet]:
+        for each in [None] if is_over else [*ahead, packet]:
             stream.codec_context.skip_frame = "DEFAULT" if stands_out else "NONREF"
             for frame in _decoded(stream, each):
                 if frame.pts is not None and group.first <= frame.pts < group.stop:
