@@ -125,7 +125,7 @@ def bad_files(tmp_path: Path, film: Path) -> Path:
         ("none.mp4", "none.mp4"),
         ("empty.mp4", "empty"),
         ("text.mp4", "text.mp4"),
-        ("sound.wav", "no video"),
+        ("sound.wav", "no picture track"),
         (".", "folder"),
     ],
 )
@@ -145,7 +145,7 @@ def test_a_corrupted_file_is_refused(shared_videos: Path, tmp_path: Path) -> Non
 def test_endpoints_that_fail_are_one_clear_line(film: Path, tmp_path: Path) -> None:
     out, _ = longtake(
         "ask", film, "What?", "--model", "openai:x", "--base-url", "http://127.0.0.1:9/v1",
-        "--set", "model_options.max_retries=0", cwd=tmp_path, code=1,
+        "--set", "model_options.max_attempts=1", cwd=tmp_path, code=1,
     )  # fmt: skip
     assert "failed  ModelConnectionError" in out
     assert "127.0.0.1:9" in out

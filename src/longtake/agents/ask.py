@@ -101,13 +101,16 @@ async def ask_async(
 
 
 def load(settings: AskSettings, role: str = "") -> Model:
-    """The model for ``role`` ("", "grounding" or "vision"); a role without one of its own shares the main model's."""
-    own = getattr(settings, f"{role}_model") if role else None
-    url = getattr(settings, f"{role}_base_url") if role else None
+    """The model for ``role`` ("", "grounding" or "vision"); a role without one of its own shares the main model's.
+
+    The main model's address and options hold for a role's model of the same kind only."""
+    spec: str = (getattr(settings, f"{role}_model") if role else None) or settings.model
+    url: str | None = getattr(settings, f"{role}_base_url") if role else None
+    same_kind = spec.partition(":")[0] == settings.model.partition(":")[0]
     return load_model(
-        own or settings.model,
-        base_url=url or settings.base_url,
-        options=settings.model_options or None,
+        spec,
+        base_url=url or (settings.base_url if same_kind else None),
+        options=(settings.model_options or None) if same_kind else None,
         cache=settings.cache,
     )
 

@@ -108,11 +108,12 @@ async def run(
     """Runs ``agent`` on ``sample`` until it answers, abstains, hits a limit or the model fails.
 
     A failing model, or a worker behind a tool, ends the trace with ``stop_reason="model_error"``; what had happened
-    until then is in it. Raises `VideoError` when the video cannot be opened, since then nothing has happened yet.
+    until then is in it. Raises `VideoError` when the video cannot be used, since then nothing has happened yet.
     """
     started = time.perf_counter()
     config = config or GenerateConfig()
     video = await asyncio.to_thread(Video.open, sample.video, subtitles=sample.subtitles)
+    await asyncio.to_thread(video.check)
     shown = sample.without_gold()
     tools = {tool.spec.name: tool for tool in await asyncio.to_thread(agent.bind, shown, video)}
     opening = tuple(await asyncio.to_thread(agent.opening, shown, video))

@@ -84,7 +84,7 @@ def search_text(text: TimedText, *, limit: int = 8) -> Tool:
         hits = await asyncio.to_thread(text.search, query, sources=sources, limit=limit)
         cues = [hit.cue for hit in hits]
         empty = f"nothing in {', '.join(sources) or 'this video, which has no timed text'} matches {query!r}"
-        return ToolResult(call.id, (cue_lines(cues) or empty,), evidence=_evidence(cues))
+        return ToolResult(call.id, ((cue_lines(cues) or empty) + _notes(text),), evidence=_evidence(cues))
 
     return Tool(spec, run)
 
@@ -121,7 +121,8 @@ def read_text(video: Video, text: TimedText) -> Tool:
         more = f"\n... {len(cues) - MAX_LINES} more lines; ask for a shorter span" if len(cues) > MAX_LINES else ""
         cues = cues[:MAX_LINES]
         lines = cue_lines(cues) or f"no words in {span_label(span)}"
-        return ToolResult(call.id, (lines + more + note,), Usage(num_frames=num_frames), evidence=_evidence(cues))
+        words = lines + more + note + _notes(text)
+        return ToolResult(call.id, (words,), Usage(num_frames=num_frames), evidence=_evidence(cues))
 
     return Tool(spec, run)
 
@@ -233,6 +234,11 @@ def _box(call: ToolCall) -> Box | None:
     if len(numbers) != 4:
         raise ToolError(f"zoom needs box as [left, top, right, bottom] with fractions from 0 to 1, got {value!r}")
     return Box(*numbers)
+
+
+def _notes(text: TimedText) -> str:
+    """What could not be read: a model must not take it for nothing being there."""
+    return "".join(f"\nNote: {warning}" for warning in text.warnings)
 
 
 def _evidence(cues: Sequence[Cue]) -> tuple[Evidence, ...]:

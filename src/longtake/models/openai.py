@@ -134,20 +134,29 @@ class OpenAIModel:
             error = type(error)(f"{error}{await self._known_models()}")
         raise error
 
+    async def list_models(self) -> list[str]:
+        """The names of the models the endpoint has. Raises the `ModelError` that fits."""
+        status, headers, body = await self._send("GET", "models")
+        if status != 200:
+            raise refusal(self._redactor, self.base_url, self.name, status, headers, body)
+        try:
+            listed: list[Any] = orjson.loads(body)["data"]
+            return [self._redactor.clean(str(entry["id"])) for entry in listed]
+        except (ValueError, KeyError, TypeError) as e:
+            raise ModelReplyError(f"{self.base_url}/models does not list models; most addresses end in /v1") from e
+
     async def _known_models(self) -> str:
         """The end of a message about an unknown model: the names the server has, "" if ours is one of them."""
         try:
             async with asyncio.timeout(_MODELS_SECONDS):
-                status, _, body = await self._send("GET", "models")
-            listed: list[Any] = orjson.loads(body)["data"] if status == 200 else []
-            known = [str(entry["id"]) for entry in listed]
-        except (ModelError, TimeoutError, ValueError, KeyError, TypeError):
+                known = await self.list_models()
+        except (ModelError, TimeoutError):
             known = list[str]()
         if self.name in known:
             return ""
         if not known:
             return f"; is {self.base_url} the whole address (most end in /v1)?"
-        return self._redactor.clean(f"; this server has the models {', '.join(known[:20])}")
+        return f"; this server has the models {', '.join(known[:20])}"
 
     async def _send(self, method: str, path: str, data: bytes | None = None) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and whole body of the answer. Raises `ModelConnectionError` or `ModelTimeoutError`."""

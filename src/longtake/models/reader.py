@@ -41,6 +41,7 @@ _LINE = re.compile(r"^\[[\d:.]+ - [\d:.]+ \| ([\d.]+) - ([\d.]+) s\] (subtitles|
 _QUESTION = re.compile(
     r"^Question: (.*?)(?:\nOptions:\n(.*?)\nAnswer with|\nThe video path|\n\n|\Z)", re.DOTALL | re.MULTILINE
 )
+_NOTE = re.compile(r"^Note: (.*)$", re.MULTILINE)
 _OPTION = re.compile(r"^([A-Z])\. (.*)$", re.MULTILINE)
 _LENGTH = re.compile(r"The video is ([\d.]+) s long")
 _CLIP = re.compile(r"<(clip_\d+)>(.*?)</\1>", re.DOTALL)
@@ -56,6 +57,7 @@ class _Case:
     duration_seconds: float
     lines: tuple[Line, ...]
     calls: tuple[ToolCall, ...]
+    notes: tuple[str, ...]
 
     @classmethod
     def of(cls, messages: Sequence[Message]) -> _Case:
@@ -70,8 +72,9 @@ class _Case:
             if float(start) < float(end)
         )
         calls = tuple(call for message in messages for call in message.tool_calls)
+        notes = tuple(dict.fromkeys(_NOTE.findall(text)))
         options = dict(_OPTION.findall(asked[2] or ""))
-        return cls(asked[1].strip(), options, float(length[1]) if length else 0.0, lines, calls)
+        return cls(asked[1].strip(), options, float(length[1]) if length else 0.0, lines, calls, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +285,8 @@ def _what_would_help(case: _Case, search: ToolSpec | None) -> str:
         helps.append("--asr listens to the speech")
     if "subtitles" not in sources:
         helps.append("--subtitles FILE gives it subtitles")
-    return f"{looked} support an answer. What would help: {'; '.join(helps)}"
+    unread = "".join(f" ({note})" for note in case.notes)
+    return f"{looked} support an answer{unread}. What would help: {'; '.join(helps)}"
 
 
 def _name_clip(text: str, clips: Sequence[tuple[str, str]]) -> str:

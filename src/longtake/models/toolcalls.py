@@ -82,10 +82,12 @@ def read_arguments(raw: object) -> Mapping[str, JSON] | None:
 
 def render_tool_call(call: ToolCall) -> str:
     """The call in Hermes markup; a malformed one with the text that came."""
-    body = call.malformed
-    if body is None:
+    if call.malformed is None:
         body = json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
-    return f"{_OPEN}\n{body.replace(_OPEN, '').replace(_CLOSE, '').strip()}\n{_CLOSE}"
+        body = body.replace("<", "\\u003c")  # the same JSON, and no tag in it can be taken for one around it
+    else:
+        body = call.malformed.replace(_OPEN, "").replace(_CLOSE, "").strip()
+    return f"{_OPEN}\n{body}\n{_CLOSE}"
 
 
 def render_tools(tools: Sequence[ToolSpec]) -> str:

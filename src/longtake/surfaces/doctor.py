@@ -1,5 +1,7 @@
 """`longtake doctor`: what is here, what is missing, and what to do about it. Sends one small request at most."""
 
+# PyAV's Packet is generic without a default, so what encoding returns has no full type.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import asyncio

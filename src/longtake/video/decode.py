@@ -14,14 +14,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, SpanError
+from ..errors import ConfigError, SpanError, VideoDecodeError
 from ..media import Box, Frames, TimeSpan, VideoInfo
 from .extent import scan_keys
 from .frame_cache import CACHE, Picture, View
 from .isolate import Child
 from .picture import Look
 from .probe import Track, probe
-from .sample import by_fps, fit_size
+from .sample import by_fps, fit_size, uniform
 from .workers import Request, read, run_by_deadline
 
 __all__ = ["Snap", "Video"]
@@ -32,6 +32,7 @@ an index: one not after it), labelled with its own time; many times faster."""
 
 Deliver: TypeAlias = Callable[[int, Picture], None]
 _NEAR_SECONDS = 2.0
+_CHECK_PIXELS = 112 * 112
 
 
 class Video:
@@ -162,6 +163,20 @@ class Video:
         if frames.data is not None:
             return frames
         return self.frames_at(frames.seconds.tolist(), size=(frames.width, frames.height), box=frames.box)
+
+    def check(self) -> None:
+        """Decodes four pictures spread over the file: whether it is worth asking about, before anything is spent.
+
+        Raises `VideoDecodeError` when half of them cannot be decoded; a file damaged in fewer places is used where it
+        decodes. Raises `VideoTimeoutError` as every call."""
+        damaged = list[VideoDecodeError]()
+        for seconds in uniform(self.span, 4):
+            try:
+                self.frames_at([seconds], max_pixels=_CHECK_PIXELS)
+            except VideoDecodeError as e:
+                damaged.append(e)
+        if len(damaged) >= 2:
+            raise damaged[0]
 
     def _target(self, seconds: float) -> int:
         if not (math.isfinite(seconds) and 0 <= seconds <= self.info.duration_seconds):

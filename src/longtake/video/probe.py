@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import av.error
@@ -72,15 +73,20 @@ def _check_file(path: Path) -> None:
         raise VideoDecodeError(f"{path} is empty (0 bytes); fetch or copy it again")
 
 
+_LENIENT: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+"""Titles in an unknown encoding do not make a file unreadable; from PyAV 19 on they never do."""
+
+
 def open_container(path: Path) -> InputContainer:
     """Opens a regular file with FFmpeg. Raises `VideoNotFoundError` or `VideoDecodeError`, one line each."""
     _check_file(path)
     try:
-        return av.open(str(path), metadata_errors="replace")
+        container = cast("InputContainer", av.open(str(path), **_LENIENT))  # pyright: ignore[reportUnknownMemberType]
     except (av.error.FFmpegError, OSError) as e:
         raise VideoDecodeError(
             f"{path} cannot be read as a video: {reason(e)}; it is another kind of file or was cut off"
         ) from e
+    return container
 
 
 _known: dict[tuple[str, str], Track] = {}

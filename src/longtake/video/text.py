@@ -33,9 +33,9 @@ VERSION = 1
 """Of the cues kept on disk; a change makes them be read anew."""
 _SOURCES: tuple[Source, ...] = ("subtitles", "screen", "speech")
 _DOING: dict[Source, str] = {
-    "subtitles": "the subtitles",
-    "screen": "writing in the picture, picture",
-    "speech": "the speech, second",
+    "subtitles": "reading the subtitles",
+    "screen": "reading the writing in the picture, scene frame",
+    "speech": "listening, second",
 }
 
 
@@ -88,7 +88,7 @@ class TimedText:
         self._check(source)
 
         def report(done: int, total: int) -> None:
-            log.info("reading %s: %d of %d", _DOING[source], done, total)
+            log.info("%s: %d of %d", _DOING[source], done, total)
             if on_progress:
                 on_progress(done, total)
 
