@@ -1,6 +1,6 @@
 """Ask a question about a video from Python, look at the evidence, and keep the run.
 
-    python recipes/ask.py film.mp4 "When does the red car stop?"
+python recipes/ask.py film.mp4 "When does the red car stop?"
 """
 
 import sys

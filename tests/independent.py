@@ -1,7 +1,8 @@
 """A chat-completions server nobody here wrote: ``transformers serve`` with a tiny model that sees pictures.
 
-The model's weights are written by hand, so that what it says is known: asked with tools it calls ``crop_video``, once
-there is a tool result (or without tools) it answers B. Everything else is real: requests are parsed, pictures decoded
+The model's weights are written by hand, so that what it says is known: asked with tools it calls ``crop_video``, as
+the master of a team it asks the vision agent; once it has seen what came of that (or at once, asked otherwise) it
+answers B. Everything else is real: requests are parsed, pictures decoded
 and encoded, prompts rendered by a chat template, replies generated token by token and parsed by the server. So the
 number of prompt tokens tells how many pictures arrived.
 
@@ -26,16 +27,18 @@ NEEDED = ("transformers", "torch", "accelerate", "fastapi", "uvicorn", "openai")
 TOKENS_PER_IMAGE = 4
 CALL = '<tool_call>\n{"name": "crop_video", "arguments": {"start_time": 1.0, "end_time": 2.5}}\n</tool_call>'
 ANSWER = "<think>I have seen it.</think><answer>B</answer>"
+LOOK = "<reasoning>I have to see it.</reasoning><visual_query>the clock</visual_query>"
 _START_SECONDS = 180
 
 TEMPLATE = """\
-{%- set seen = namespace(tools=tools, looked=false) -%}
+{%- set seen = namespace(tools=tools, leads=false, looked=false) -%}
 {%- for message in messages -%}
 <|im_start|>{{ message.role }}
 {% for part in message.content -%}
 {%- if part.type == 'image' -%}<image>{%- else -%}{{ part.text }}
 {%- if '<tools>' in part.text -%}{%- set seen.tools = true -%}{%- endif -%}
-{%- if '<tool_response>' in part.text -%}{%- set seen.looked = true -%}{%- endif -%}
+{%- if '<tool_response>' in part.text or '<information>' in part.text -%}{%- set seen.looked = true -%}{%- endif -%}
+{%- if '<visual_query>' in part.text -%}{%- set seen.leads = true -%}{%- endif -%}
 {%- endif -%}
 {%- endfor -%}
 {%- for call in message.tool_calls or [] -%}
@@ -45,11 +48,11 @@ TEMPLATE = """\
 <|im_end|>
 {% endfor -%}
 <|im_start|>assistant
-{{ '<|call|>' if seen.tools and not seen.looked else '<|say|>' }}"""
+{{ '<|say|>' if seen.looked else '<|call|>' if seen.tools else '<|look|>' if seen.leads else '<|say|>' }}"""
 
 RESPONSE_TEMPLATE = {
     "defaults": {"role": "assistant"},
-    "start_anchor_pattern": r"<\|im_start\|>assistant\n<\|(?:call|say)\|>",
+    "start_anchor_pattern": r"<\|im_start\|>assistant\n<\|(?:call|look|say)\|>",
     "fields": {
         "tool_calls": {
             "open_pattern": r"\s*<tool_call>",
@@ -133,8 +136,8 @@ def build(folder: Path, *, parses_calls: bool) -> None:
     tokens = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
     tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokens.decoder = decoders.ByteLevel()
-    tokens.add_special_tokens(["<image>", "<|im_start|>", "<|im_end|>", "<|call|>", "<|say|>", "<pad>"])
-    tokens.add_tokens([CALL, ANSWER])
+    tokens.add_special_tokens(["<image>", "<|im_start|>", "<|im_end|>", "<|call|>", "<|look|>", "<|say|>", "<pad>"])
+    tokens.add_tokens([CALL, LOOK, ANSWER])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokens, eos_token="<|im_end|>", pad_token="<pad>")
     if parses_calls:
         tokenizer.response_template = RESPONSE_TEMPLATE
@@ -163,7 +166,7 @@ def build(folder: Path, *, parses_calls: bool) -> None:
         embed.fill_diagonal_(1.0)
         head.zero_()
         head[id_of("<|im_end|>")] = 0.1
-        for before, after in (("<|call|>", CALL), ("<|say|>", ANSWER)):
+        for before, after in (("<|call|>", CALL), ("<|look|>", LOOK), ("<|say|>", ANSWER)):
             head[id_of(after), id_of(before)] = 10.0
     model.generation_config.eos_token_id = id_of("<|im_end|>")
     model.save_pretrained(folder)

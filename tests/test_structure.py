@@ -27,7 +27,8 @@ LAYERS = {
             ["registry", "store"],
             ["video", "models"],
             ["agents", "scoring"],
-            ["surfaces", "__init__", "__main__"],
+            ["surfaces", "__init__"],
+            ["__main__"],
         ]
     )
     for name in names

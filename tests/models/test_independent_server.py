@@ -10,7 +10,7 @@ import pytest
 
 from clips import write_clock
 from independent import ANSWER, CALL, TOKENS_PER_IMAGE, IndependentServer
-from longtake.agents.ask import ask_async
+from longtake.agents.ask import AskSettings, ask_async
 from longtake.errors import ModelRequestError
 from longtake.models import check_model
 from longtake.models.openai import EndpointOptions, OpenAIModel
@@ -119,3 +119,17 @@ async def test_a_whole_run_of_an_agent(independent_server: IndependentServer, tm
     assert trace.usage.num_calls == 2
     grown = trace.turns[1].output.usage.input_tokens - trace.turns[0].output.usage.input_tokens
     assert grown >= len(shown) * TOKENS_PER_IMAGE
+
+
+async def test_the_other_two_agents(independent_server: IndependentServer, tmp_path: Path) -> None:
+    """A baseline in one call; a team whose master asks its vision agent, all three behind the same server."""
+    video = tmp_path / "clock.mp4"
+    write_clock(video, num_frames=100)
+    model = model_at(independent_server)
+    direct = await ask_async(video, QUESTION, agent="direct", model=model, settings=AskSettings(frames=4))
+    assert (direct.answer and direct.answer.text, direct.usage.num_calls, direct.usage.num_frames) == ("B", 1, 4)
+    team = await ask_async(video, QUESTION, agent="team", model=model, settings=AskSettings(frames=3))
+    assert team.answer is not None, team.error
+    assert team.answer.text == "B"
+    assert [call.name for turn in team.turns for call in turn.calls] == ["look"]
+    assert (team.usage.num_calls, team.usage.num_frames) == (3, 3)
