@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = ["LiveRun", "answer_json", "answer_text", "cost_line", "describe_video
 
 _ARGUMENT_LENGTH = 80
 _QUOTE_LENGTH = 160
+_LOG_SECONDS = 5.0
 
 
 class LiveRun:
@@ -29,10 +31,11 @@ class LiveRun:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status: Status | None = None
+        self._said_at = time.monotonic()
 
     @contextmanager
     def showing(self) -> Generator[LiveRun]:
-        """A spinner with what is being done right now, on a terminal only; slow steps report to it by logging."""
+        """Slow steps report by logging: to a spinner on a terminal, as a line every few seconds in a log."""
         handler = _StatusHandler(self)
         logger = logging.getLogger("longtake")
         level = logger.level
@@ -47,8 +50,10 @@ class LiveRun:
             logger.removeHandler(handler)
 
     def say(self, doing: str) -> None:
-        if self._status is not None:
+        if self._status is not None and self._console.is_terminal:
             self._status.update(escape(doing))
+        elif time.monotonic() - self._said_at > _LOG_SECONDS:
+            self._line(escape(doing))
 
     def __call__(self, event: Event) -> None:
         turn = len(event.trace.turns)
@@ -66,11 +71,12 @@ class LiveRun:
             self._line(f"turn {turn}  [yellow]{escape(_short(event.trace.turns[-1].error, _QUOTE_LENGTH))}[/]")
 
     def _line(self, markup: str) -> None:
+        self._said_at = time.monotonic()
         self._console.print(markup, soft_wrap=True)
 
 
 class _StatusHandler(logging.Handler):
-    """Progress the library logs goes to the spinner; warnings stay on the screen."""
+    """Hands what the library logs to the person who waits."""
 
     def __init__(self, live: LiveRun) -> None:
         super().__init__(logging.INFO)

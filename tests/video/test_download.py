@@ -1,0 +1,59 @@
+"""A URL as the video: fetched once by yt-dlp from a server on loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from clips import write_clock
+from longtake.errors import VideoError
+from longtake.video.decode import Video
+from longtake.video.download import download, is_url
+
+pytest.importorskip("yt_dlp")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    num_requests = 0
+
+    def log_message(self, format: str, *args: object) -> None:
+        Quiet.num_requests += 1
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """Serves a folder with film.mp4 and page.html."""
+    write_clock(tmp_path / "film.mp4", fps=10, num_frames=30)
+    (tmp_path / "page.html").write_text("<html><body>no video here</body></html>")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_video_is_fetched_once(site: str) -> None:
+    path = download(f"{site}/film.mp4")
+    assert Video.open(path).info.num_frames == 30
+    before = Quiet.num_requests
+    assert download(f"{site}/film.mp4") == path
+    assert Quiet.num_requests == before
+
+
+@pytest.mark.parametrize("page", ["none.mp4", "page.html"])
+def test_what_holds_no_video_is_one_clear_line(site: str, page: str) -> None:
+    with pytest.raises(VideoError, match=rf"cannot fetch {site}/{page}") as raised:
+        download(f"{site}/{page}")
+    assert "\n" not in str(raised.value)
+
+
+def test_urls() -> None:
+    assert is_url("https://example.org/v")
+    assert not is_url("film.mp4")
