@@ -16,6 +16,8 @@ from longtake.video.decode import Video
 from longtake.video.download import download, is_url
 
 pytest.importorskip("yt_dlp")
+# yt-dlp leaves the connection of a page that it gives up on to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 class Quiet(SimpleHTTPRequestHandler):
