@@ -6,18 +6,24 @@ A cache may be deleted at any time; nothing but time is lost.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import sqlite3
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 
 from .errors import StoreError
-from .types import JSON
+from .types import JSON, from_json, to_json
 
-__all__ = ["DiskCache", "cache_dir", "digest", "fingerprint", "write_atomic"]
+__all__ = ["DiskCache", "cache_dir", "digest", "fingerprint", "kept", "write_atomic"]
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 1 << 20
 
@@ -73,6 +79,20 @@ def write_atomic(path: Path, data: bytes) -> None:
         os.replace(file.name, path)
     except OSError as e:
         raise StoreError(f"cannot write {path}: {e}") from e
+
+
+def kept(cls: type[T], path: Path, make: Callable[[], T]) -> T:
+    """What ``make`` gave when it was kept in ``path`` (any type that `from_json` reads), or gives now.
+
+    A file that cannot be read back is made anew."""
+    if path.exists():
+        try:
+            return from_json(cls, path.read_bytes())
+        except StoreError as e:
+            log.warning("%s is damaged and is made anew: %s", path, e)
+    value = make()
+    write_atomic(path, to_json(value))
+    return value
 
 
 class DiskCache:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from clips import solid, write_frames
 from longtake.agents.crop import Crop
 from longtake.agents.direct import Direct
 from longtake.agents.loop import Abstention, Action, run
@@ -149,6 +151,14 @@ def test_clips_cover_the_video_once(film: Path) -> None:
     assert clips[-1].span.end == 20
     assert all(a.span.end == b.span.start for a, b in pairwise(clips))
     assert sum(len(clip.cues) for clip in clips) == 3
+
+
+def test_clips_may_end_at_scene_changes(tmp_path: Path) -> None:
+    path = tmp_path / "scenes.mp4"
+    colours = [(200, 30, 30)] * 35 + [(30, 200, 30)] * 40 + [(30, 30, 200)] * 25
+    write_frames(path, ((i, solid(colour)) for i, colour in enumerate(colours)), fps=Fraction(10))
+    clips = split_into_clips(Video.open(path), 3, "scenes")
+    assert [clip.span.start for clip in clips] == pytest.approx([0, 3.5, 7.5])
 
 
 def play_team(

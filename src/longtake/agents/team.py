@@ -11,6 +11,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, TypeAlias
 
 from ..clock import span_label
 from ..errors import ConfigError, FormatError, ToolError
@@ -30,6 +32,7 @@ from ..types import (
 )
 from ..video.decode import Video
 from ..video.sample import uniform
+from ..video.scenes import detect
 from .loop import Action, Tool
 from .prompt import about, question_block, render
 from .replies import after_thinking, read_final
@@ -37,6 +40,8 @@ from .skim import said
 from .tools import ask_model, cue_lines
 
 __all__ = ["Team"]
+
+ClipsAt: TypeAlias = Literal["fixed", "scenes"]
 
 _ACTION = re.compile(r"<(request_grounding|search|visual_query)>(.*?)</\1>", re.DOTALL)
 _CLIP = re.compile(r"<clip>\s*(.*?)\s*</clip>", re.DOTALL)
@@ -62,12 +67,14 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """``clip_seconds`` is the length of a clip, ``num_frames`` how many of it the vision worker sees."""
+    """``clip_seconds`` is the length of a clip; with ``clips="scenes"`` it ends at the next change of scene.
+    ``num_frames`` is how many of its frames the vision worker sees."""
 
     grounding: Model
     vision: Model
     max_turns: int = 5
     clip_seconds: float = 60.0
+    clips: ClipsAt = "fixed"
     num_frames: int = 32
     max_pixels: int = 448 * 448
 
@@ -76,9 +83,10 @@ class Team:
     stop = tuple(f"</{tag}>" for tag in ("request_grounding", "search", "visual_query", "answer", "abstain"))
 
     def __post_init__(self) -> None:
-        if not self.clip_seconds > 0 or self.num_frames < 1:
+        if not self.clip_seconds > 0 or self.num_frames < 1 or self.clips not in ("fixed", "scenes"):
             raise ConfigError(
-                f"clip_seconds must be above 0 and num_frames at least 1, got {self.clip_seconds}, {self.num_frames}"
+                "a team needs clip_seconds above 0, num_frames of at least 1 and clips 'fixed' or 'scenes', got "
+                f"{self.clip_seconds}, {self.num_frames}, {self.clips!r}"
             )
 
     @property
@@ -88,6 +96,7 @@ class Team:
             "vision": self.vision.name,
             "max_turns": self.max_turns,
             "clip_seconds": self.clip_seconds,
+            "clips": self.clips,
             "num_frames": self.num_frames,
             "max_pixels": self.max_pixels,
         }
@@ -97,14 +106,14 @@ class Team:
         return render("last_turn")
 
     def bind(self, sample: Sample, video: Video) -> Sequence[Tool]:
-        clips = split_into_clips(video, self.clip_seconds)
+        clips = split_into_clips(video, self.clip_seconds, self.clips)
         place = _Place(clips[0])
         return (self._ground(sample, video, clips, place), self._look(video, place))
 
     def opening(self, sample: Sample, video: Video) -> Sequence[Message]:
         abstain = "" if sample.choices else " If the video does not show it: <abstain>what is missing</abstain>."
         system = render("team_master", about=about(video.info), max_turns=str(self.max_turns), abstain=abstain)
-        first = split_into_clips(video, self.clip_seconds)[0]
+        first = split_into_clips(video, self.clip_seconds, self.clips)[0]
         return [Message("system", (system,)), Message("user", (f"{question_block(sample)}\n\n{_shown(first)}",))]
 
     def parse(self, output: ModelOutput) -> Action:
@@ -187,17 +196,25 @@ class _Place:
     clip: Clip
 
 
-def split_into_clips(video: Video, clip_seconds: float) -> list[Clip]:
-    """The whole video in clips of ``clip_seconds`` (the last may differ), each with the subtitles that start in it."""
+def split_into_clips(video: Video, clip_seconds: float, at: ClipsAt = "fixed") -> list[Clip]:
+    """The whole video in clips of ``clip_seconds``, or of so many seconds up to the next change of scene.
+
+    A rest under a tenth of a clip joins the one before it. Each clip has the subtitles that start in it."""
     duration = video.info.duration_seconds
-    num_clips = max(1, math.ceil(duration / clip_seconds - 0.1))  # a rest under a tenth joins the clip before it
+    if at == "scenes":
+        ends = [scene.end for scene in detect(video)]
+    else:
+        ends = [clip_seconds * (i + 1) for i in range(math.ceil(duration / clip_seconds))]
+    edges = [0.0]
+    for end in ends:
+        if end - edges[-1] >= clip_seconds * 0.999 and duration - end >= clip_seconds / 10:
+            edges.append(end)
     cues = said(video)
-    clips = list[Clip]()
-    for i in range(num_clips):
-        end = duration if i == num_clips - 1 else (i + 1) * clip_seconds
-        span = TimeSpan(i * clip_seconds, end)
-        clips.append(Clip(f"clip_{i:03d}", span, tuple(cue for cue in cues if cue.span.start in span)))
-    return clips
+    spans = [TimeSpan(a, b) for a, b in pairwise([*edges, duration])]
+    return [
+        Clip(f"clip_{i:03d}", span, tuple(cue for cue in cues if cue.span.start in span))
+        for i, span in enumerate(spans)
+    ]
 
 
 def _shown(clip: Clip) -> str:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..errors import SpanError
 from ..media import TimeSpan
+from ..store import cache_dir, digest, kept
 from .decode import Video
 from .probe import probe
 from .thumbs import NUM_LUMA, Thumbs, difference, thumbs_of
@@ -30,28 +31,45 @@ _EMPTY = 6.0
 """Spread of brightness (standard deviation) below which a picture is empty, as in the middle of a fade."""
 
 
+VERSION = 1
+"""Of the scenes kept on disk; a change makes them be found anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneList:
+    """Scenes in the form in which they are kept on disk."""
+
+    spans: tuple[TimeSpan, ...]
+
+
 def detect(video: Video, *, threshold: float = 15.0, min_scene_seconds: float = 0.5) -> list[TimeSpan]:
     """The scenes of ``video`` in order: they cover ``[0, duration)`` without a gap. A still video is one scene.
 
     ``threshold`` is how far two pictures in a row must be apart for a cut, in steps of brightness and colour (0 to
     255, mean over the picture); lower finds more. No scene is shorter than ``min_scene_seconds``, unless the video
     is: of two changes closer together the weaker one is dropped. A scene starts at the time of its first picture.
-    Raises `VideoDecodeError` if nothing can be decoded."""
+    Found once and then kept on disk. Raises `VideoDecodeError` if nothing can be decoded."""
     if not (threshold > 0 and min_scene_seconds >= 0):
         raise SpanError(
             "scenes need threshold > 0 and min_scene_seconds >= 0, got "
             f"threshold={threshold} min_scene_seconds={min_scene_seconds}"
         )
+    name = f"scenes-{digest([VERSION, threshold, min_scene_seconds])[:16]}.json"
+    path = cache_dir("scenes", video.info.fingerprint) / name
+    return list(kept(SceneList, path, lambda: _detect(video, threshold, min_scene_seconds)).spans)
+
+
+def _detect(video: Video, threshold: float, min_scene_seconds: float) -> SceneList:
     track = probe(video.path)
     changes = _Changes(threshold)
     for thumbs in thumbs_of(track, alike=threshold / 2):
         changes.add(thumbs, np.array([track.seconds(int(p)) for p in thumbs.pts]))
     end = video.info.duration_seconds
-    edges = [0.0, *_kept(changes.found(), min_scene_seconds, end), end]
-    return [TimeSpan(a, b) for a, b in pairwise(edges)]
+    edges = [0.0, *_far_enough(changes.found(), min_scene_seconds, end), end]
+    return SceneList(tuple(TimeSpan(a, b) for a, b in pairwise(edges)))
 
 
-def _kept(changes: Iterable[tuple[float, float]], min_seconds: float, end: float) -> list[float]:
+def _far_enough(changes: Iterable[tuple[float, float]], min_seconds: float, end: float) -> list[float]:
     """Times of the (seconds, strength) that are at least ``min_seconds`` apart; the strongest are chosen first."""
     kept: list[float] = []
     for seconds, _ in sorted(changes, key=lambda change: -change[1]):

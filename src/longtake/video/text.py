@@ -14,9 +14,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, MissingExtraError, StoreError
-from ..store import cache_dir, digest, write_atomic
-from ..types import JSON, Cue, Source, TimeSpan, from_json, to_json
+from ..errors import ConfigError, MissingExtraError
+from ..store import cache_dir, digest, kept
+from ..types import JSON, Cue, Source, TimeSpan
 from . import ocr, speech
 from .cue_index import CueIndex, Hit
 from .cue_list import CueList
@@ -173,14 +173,5 @@ class TimedText:
         return self._kept("speech", [speech.VERSION, self._asr_model], read)
 
     def _kept(self, source: Source, settings: list[JSON], read: Callable[[], CueList]) -> CueList:
-        """``read()``, or what an earlier one gave. A file that cannot be read back is made anew."""
         name = f"{source}-{digest([VERSION, *settings])[:16]}.json"
-        path = cache_dir("text", self._video.info.fingerprint) / name
-        if path.exists():
-            try:
-                return from_json(CueList, path.read_bytes())
-            except StoreError as e:
-                log.warning("%s is damaged and is made anew: %s", path, e)
-        found = read()
-        write_atomic(path, to_json(found))
-        return found
+        return kept(CueList, cache_dir("text", self._video.info.fingerprint) / name, read)
