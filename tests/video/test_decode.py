@@ -38,7 +38,7 @@ def check_clock(clock: Clock, video: Video, seconds: list[float]) -> None:
     assert frames.seconds == pytest.approx([clock.seconds[i] for i in got], abs=1e-3)
 
 
-RATES = [15, Fraction(24000, 1001), 25, Fraction(30000, 1001)]
+RATES = [15, Fraction(24000, 1001), 25, Fraction(30000, 1001), Fraction(60000, 1001)]
 
 
 @pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])

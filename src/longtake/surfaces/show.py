@@ -61,6 +61,8 @@ class LiveRun:
             self._line(f"[bold]{escape(describe_video(event.trace.video))}[/]")
             for warning in event.trace.video.warnings:
                 self._line(f"[yellow]warning: {escape(warning)}[/]")
+            if frames := event.trace.usage.num_frames:
+                self._line(f"overview  {plural(frames, 'frame')}")
         elif event.kind == "asking":
             self.say(f"turn {turn + 1}: asking {event.trace.model}")
         elif event.kind == "calling" and event.call is not None:
