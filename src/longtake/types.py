@@ -17,6 +17,7 @@ from .media import Box, Cue, Evidence, Frames, Source, SubtitleTrack, TimeSpan, 
 
 __all__ = [
     "JSON",
+    "Abstention",
     "Answer",
     "Box",
     "Cue",
@@ -59,6 +60,13 @@ StopReason: TypeAlias = Literal["answered", "abstained", "max_turns", "max_token
 class Answer:
     text: str
     evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """The model says that it cannot answer, and why."""
+
+    reason: str
 
 
 # --------------------------------------------------------------------------------------- messages and models
@@ -208,8 +216,9 @@ class Sample:
 class Turn:
     """One model call and what it caused.
 
-    ``notice`` is what the model was told just before (the last call to answer), ``calls`` the tool calls read from
-    the reply with one result each, ``error`` what was wrong with the form of the reply."""
+    ``notice`` is what the model was told just before (the last call to answer), ``calls`` the tool calls that were
+    read from the reply and run, with one result each unless a worker failed, ``error`` what was wrong with the form
+    of the reply."""
 
     output: ModelOutput
     calls: tuple[ToolCall, ...] = ()

@@ -12,12 +12,12 @@ import pytest
 from clips import solid, write_frames
 from longtake.agents.crop import Crop
 from longtake.agents.direct import Direct
-from longtake.agents.loop import Abstention, Action, run
+from longtake.agents.loop import Action, run
 from longtake.agents.replies import read_final
 from longtake.agents.team import Team, split_into_clips
 from longtake.errors import ConfigError, FormatError
 from longtake.models.scripted import ScriptedModel
-from longtake.types import Answer, Message, ModelOutput, Sample, TimeSpan, ToolCall, Trace
+from longtake.types import Abstention, Answer, Message, ModelOutput, Sample, TimeSpan, ToolCall, Trace
 from longtake.video.decode import Video
 
 
@@ -42,7 +42,7 @@ def said(text: str) -> ModelOutput:
     ],
 )
 def test_the_answer_is_the_last_one_outside_the_thinking(text: str, answer: str) -> None:
-    final = read_final(text)
+    final = read_final(said(text))
     assert isinstance(final, Answer)
     assert final.text == answer
 
@@ -60,7 +60,29 @@ def test_the_answer_is_the_last_one_outside_the_thinking(text: str, answer: str)
     ],
 )
 def test_no_answer_is_made_up(text: str) -> None:
-    assert read_final(text) is None
+    assert read_final(said(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "stop_reason", "answer"),
+    [
+        ("maybe <answer>A</answer> no wait, the", "length", None),
+        ("<answer>A</answer>", "length", "A"),
+        ("<answer>A</answer><evidence>1 - 2 s: a d", "length", "A"),
+        ("<answer>I cannot help</answer>", "refused", None),
+        ("<abstain>I cannot", "length", None),
+    ],
+)
+def test_a_cut_or_refused_reply_is_no_answer(text: str, stop_reason: str, answer: str | None) -> None:
+    output = ModelOutput(Message("assistant", (text,)), "m", stop_reason)  # type: ignore[arg-type]
+    final = read_final(output)
+    assert (final.text if isinstance(final, Answer) else None) == answer
+    for agent in (Crop(), Direct(), team()):
+        if answer is None:
+            with pytest.raises(FormatError):
+                agent.parse(output)
+        else:
+            assert isinstance(agent.parse(output), Answer)
 
 
 def test_evidence_is_read_with_its_source() -> None:
@@ -68,7 +90,7 @@ def test_evidence_is_read_with_its_source() -> None:
         '<answer>x</answer><evidence source="subtitles">62.0 - 65.5 s: "Go: now!"</evidence>'
         "<evidence>0:10 to 0:12, a red car</evidence><evidence>somewhere</evidence>"
     )
-    final = read_final(text)
+    final = read_final(said(text))
     assert isinstance(final, Answer)
     assert [(e.span, e.quote, e.source) for e in final.evidence] == [
         (TimeSpan(62, 65.5), "Go: now!", "subtitles"),
@@ -77,7 +99,7 @@ def test_evidence_is_read_with_its_source() -> None:
 
 
 def test_abstention_needs_no_reason_but_has_one() -> None:
-    assert read_final("<abstain></abstain>") == Abstention("the model abstained without a reason")
+    assert read_final(said("<abstain></abstain>")) == Abstention("the model abstained without a reason")
 
 
 def team() -> Team:
@@ -92,6 +114,7 @@ def team() -> Team:
         ("<visual_query>the hat</visual_query>", "look", "the hat"),
         ("<visual_query>a</visual_query><answer>b</answer>", "look", "a"),
         ("<reasoning>or <answer>b</answer>?</reasoning><search>a</search>", "look", "a"),
+        ("<search>a</search><information>x</information><reasoning>r</reasoning><answer>b</answer>", "look", "a"),
     ],
 )
 def test_team_reads_both_spellings_and_the_first_action_wins(text: str, tool: str, query: str) -> None:
@@ -198,6 +221,19 @@ def test_team_stays_where_it_is_when_no_known_clip_is_named(film: Path) -> None:
 def test_team_replies_are_cut_after_the_first_action(film: Path) -> None:
     trace, _ = play_team(film, ["<answer>a</answer><information>made up</information>"], [], [])
     assert trace.turns[0].output.text == "<answer>a</answer>"
+
+
+def test_stop_tags_inside_the_thinking_cut_nothing(film: Path) -> None:
+    for thought in ("<think>I may write <search>x</search></think>", "<reasoning>or <search>x</search>?</reasoning>"):
+        trace, _ = play_team(film, [f"{thought}<answer>B</answer> and more"], [], [])
+        assert trace.answer == Answer("B"), trace.error
+        assert trace.turns[0].output.text == f"{thought}<answer>B</answer>"
+
+
+def test_a_team_that_asks_on_in_its_last_turn_ran_out_of_turns(film: Path) -> None:
+    trace, _ = play_team(film, ["<search>x</search>"] * 2, [], ["nothing"], max_turns=2)
+    assert (trace.stop_reason, len(trace.turns)) == ("max_turns", 2)
+    assert trace.turns[1].calls == ()
 
 
 def test_team_without_words_grounds_on_pictures(film: Path, tmp_path: Path) -> None:

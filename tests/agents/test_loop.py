@@ -13,7 +13,7 @@ from longtake.agents.crop import Crop
 from longtake.agents.direct import Direct
 from longtake.agents.loop import Event, conversation, run
 from longtake.agents.team import Team
-from longtake.errors import ModelConnectionError, VideoNotFoundError
+from longtake.errors import ModelConnectionError, VideoError, VideoNotFoundError
 from longtake.models.scripted import Reply, ScriptedModel
 from longtake.types import (
     Frames,
@@ -159,6 +159,23 @@ def test_a_cut_reply_is_not_an_answer(film: Path) -> None:
     assert (trace.stop_reason, trace.answer) == ("max_tokens", None)
 
 
+def test_evidence_outside_the_video_is_none(film: Path) -> None:
+    reply = "<answer>x</answer><evidence>100 - 200 s: a</evidence><evidence>15 - 99 s: b</evidence>"
+    trace, _ = play(film, [reply])
+    assert [evidence.span for evidence in trace.evidence] == [TimeSpan(15, 20)]
+
+
+def test_one_turn_is_the_last_one(film: Path) -> None:
+    trace, model = play(film, [crop(0, 2)], Crop(num_frames=0, max_turns=1))
+    assert "last turn" in model.requests[0].messages[-1].text
+    assert trace.stop_reason == "max_turns"
+
+
+def test_subtitles_that_are_not_there_end_the_run_before_it_starts(film: Path) -> None:
+    with pytest.raises(VideoError, match=r"none\.srt"):
+        play(film, [], subtitles="none.srt")
+
+
 def test_a_refusal_is_not_an_answer(film: Path) -> None:
     refusal = ModelOutput(Message("assistant", ("I cannot help with that.",)), "scripted", "refused")
     trace, _ = play(film, [refusal], Direct(num_frames=2))
@@ -251,7 +268,7 @@ def test_a_video_that_is_not_there_is_an_error_not_a_trace(tmp_path: Path) -> No
         play(tmp_path / "none.mp4", [])
 
 
-def test_a_bug_in_a_tool_is_not_hidden(film: Path) -> None:
+def test_a_bug_is_not_hidden(film: Path) -> None:
     class Broken:
         name = "broken"
 

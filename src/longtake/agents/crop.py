@@ -80,6 +80,6 @@ class Crop:
         """Tool calls if there are any, else the last ``<answer>``; anything else is a `FormatError`."""
         if output.message.tool_calls:
             return output.message.tool_calls
-        if final := read_final(output.text):
+        if final := read_final(output):
             return final
         raise FormatError(render("crop_again"))

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from ..errors import FormatError
-from ..types import JSON, Answer, Message, ModelOutput, Part, Sample
+from ..types import JSON, Abstention, Answer, Message, ModelOutput, Part, Sample
 from ..video.decode import Video
-from .loop import Abstention, Tool
+from .loop import Tool
 from .prompt import about, question_block, render
-from .replies import after_thinking, read_final
+from .replies import read_final, without_thinking
 from .skim import said, skim
 from .tools import cue_lines
 
@@ -50,9 +50,9 @@ class Direct:
 
     def parse(self, output: ModelOutput) -> Answer | Abstention:
         """The last ``<answer>``, else the whole reply, unless it was cut off or refused."""
-        if final := read_final(output.text):
+        if final := read_final(output):
             return final
-        text = after_thinking(output.text).strip()
+        text = without_thinking(output.text).strip()
         if output.stop_reason != "stop" or not text:
             raise FormatError(f"there is no answer in the reply (stop reason {output.stop_reason})")
         return Answer(text)

@@ -14,7 +14,9 @@ from typing import Literal, Protocol, TypeAlias
 from ..errors import FormatError, ModelError, ToolError, VideoError
 from ..types import (
     JSON,
+    Abstention,
     Answer,
+    Evidence,
     Frames,
     GenerateConfig,
     Message,
@@ -22,6 +24,7 @@ from ..types import (
     ModelOutput,
     Sample,
     StopReason,
+    TimeSpan,
     Timings,
     ToolCall,
     ToolResult,
@@ -30,8 +33,10 @@ from ..types import (
     Turn,
 )
 from ..video.decode import Video
+from ..video.text import TimedText
+from .replies import without_thinking
 
-__all__ = ["Abstention", "Action", "Agent", "Event", "OnEvent", "Tool", "conversation", "run"]
+__all__ = ["Action", "Agent", "Event", "OnEvent", "Tool", "conversation", "run"]
 
 MAX_FORMAT_ERRORS = 2
 """A model that breaks the form more often than this in one run will not mend itself."""
@@ -39,17 +44,10 @@ MAX_FORMAT_ERRORS = 2
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """``run`` raises `ToolError` or `SpanError` with a message the model can act on."""
+    """``run`` raises `ToolError`, or `VideoError`, with a message the model can act on."""
 
     spec: ToolSpec
     run: Callable[[ToolCall], Awaitable[ToolResult]]
-
-
-@dataclass(frozen=True, slots=True)
-class Abstention:
-    """The model says that it cannot answer, and why."""
-
-    reason: str
 
 
 Action: TypeAlias = Answer | Abstention | tuple[ToolCall, ...]
@@ -113,7 +111,7 @@ async def run(
     started = time.perf_counter()
     config = config or GenerateConfig()
     video = await asyncio.to_thread(Video.open, sample.video, subtitles=sample.subtitles)
-    await asyncio.to_thread(video.check)
+    await asyncio.to_thread(_check, video)
     shown = sample.without_gold()
     tools = {tool.spec.name: tool for tool in await asyncio.to_thread(agent.bind, shown, video)}
     opening = tuple(await asyncio.to_thread(agent.opening, shown, video))
@@ -126,6 +124,13 @@ async def run(
     trace = Trace(sample, video.info, agent.name, model.name, settings, tuple(map(_without_pixels, opening)))
     config = replace(config, stop=agent.stop)
     return await _Run(agent, model, tools, config, on_event or _ignore, started, list(opening), trace).play()
+
+
+def _check(video: Video) -> None:
+    """What would fail later is found before anything is spent: an undecodable file, subtitles that are not there."""
+    video.check()
+    if video.subtitles is not None:
+        TimedText(video, ocr=False).cues("subtitles")
 
 
 def conversation(trace: Trace) -> list[Message]:
@@ -174,29 +179,40 @@ class _Run:
 
     async def _turn(self) -> None:
         last = len(self.trace.turns) + 1 >= self.agent.max_turns
-        notice = self.agent.last_call if last and self.agent.max_turns > 1 else None
+        notice = self.agent.last_call or None if last else None
         if notice:
             self.messages.append(Message("user", (notice,)))
         self._tell("asking")
         specs = [tool.spec for tool in self.tools.values()] if self.agent.native_tools else []
         output = await self.model.generate(self.messages, tools=specs, config=self.config)
         output = _cut(output, self.config.stop)
-        if last:  # calls are not run any more; an answer beside them counts
+        turn, action = self._read(output, notice)
+        wants_tools = isinstance(action, tuple)
+        if last and wants_tools:  # calls are not run any more; an answer beside them counts
             turn, action = self._read(_without_calls(output), notice)
-        else:
-            turn, action = self._read(output, notice)
+            turn = replace(turn, calls=(), error=None)
         self.messages.append(turn.output.message)
         self.trace = replace(self.trace, turns=(*self.trace.turns, turn))
         self._tell("replied")
         if isinstance(action, Answer):
-            self._stop("answered", answer=action)
+            self._stop("answered", answer=self._inside(action))
         elif isinstance(action, Abstention):
             self._stop("abstained", error=action.reason)
         elif last or self.num_format_errors > MAX_FORMAT_ERRORS:
-            self._give_up(output, turn)
+            self._give_up(output, turn, last and wants_tools)
         else:
             await self._run_tools(turn)
         self._tell("turn")
+
+    def _inside(self, answer: Answer) -> Answer:
+        """The answer with its evidence cut to the video; what lies outside is no evidence."""
+        end = self.trace.video.duration_seconds
+        inside = tuple(
+            Evidence(TimeSpan(item.span.start, min(item.span.end, end)), item.quote, item.source)
+            for item in answer.evidence
+            if item.span.start < end
+        )
+        return replace(answer, evidence=inside)
 
     def _read(self, output: ModelOutput, notice: str | None) -> tuple[Turn, Action | None]:
         """The reply as a turn and what it asks for; None when its form is wrong."""
@@ -249,15 +265,15 @@ class _Run:
             raise ToolError(f"there is no tool {call.name!r}; the tools are: {known}")
         return self.tools[call.name]
 
-    def _give_up(self, output: ModelOutput, turn: Turn) -> None:
-        if output.stop_reason == "length" and turn.error:
+    def _give_up(self, output: ModelOutput, turn: Turn, wants_tools: bool) -> None:
+        if wants_tools:
+            self._stop("max_turns", error=f"no answer within {self.agent.max_turns} turns; raise max_turns")
+        elif output.stop_reason == "length":
             said = f"the reply was cut off at {self.config.max_tokens} tokens before an answer; raise max_tokens"
             self._stop("max_tokens", error=said)
-        elif self.num_format_errors > MAX_FORMAT_ERRORS or not output.message.tool_calls:
+        else:
             wrong = turn.error or "its tool calls were not valid JSON"
             self._stop("format_errors", error=f"the model's replies could not be read: {wrong}")
-        else:
-            self._stop("max_turns", error=f"no answer within {self.agent.max_turns} turns; raise max_turns")
 
     def _stop(self, reason: StopReason, *, answer: Answer | None = None, error: str | None = None) -> None:
         self.trace = replace(self.trace, stop_reason=reason, answer=answer, error=error, timings=self._timings())
@@ -276,12 +292,13 @@ def _ignore(event: Event) -> None:
 
 
 def _cut(output: ModelOutput, stop: Sequence[str]) -> ModelOutput:
-    """``output`` ending right after the first stop string in it."""
-    text = output.text
-    ends = [end for mark in stop if (end := text.find(mark) + len(mark)) >= len(mark)]
-    if not ends or min(ends) == len(text):
+    """``output`` ending right after the first stop string outside its thinking."""
+    said = without_thinking(output.text)
+    ends = [at + len(mark) for mark in stop if (at := said.find(mark)) >= 0]
+    if not ends or min(ends) == len(said):
         return output
-    return replace(output, message=replace(output.message, content=(text[: min(ends)],)))
+    kept = (output.text[: min(ends)],)
+    return replace(output, message=replace(output.message, content=kept), stop_reason="stop")
 
 
 def _without_calls(output: ModelOutput) -> ModelOutput:

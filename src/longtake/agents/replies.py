@@ -9,13 +9,14 @@ import re
 from typing import get_args
 
 from ..clock import split_span
-from ..types import Answer, Evidence, Source
-from .loop import Abstention
+from ..types import Abstention, Answer, Evidence, ModelOutput, Source
 
-__all__ = ["after_thinking", "read_final"]
+__all__ = ["read_final", "without_thinking"]
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_OPEN_THINKING = re.compile(r"<(?:think|thinking|reasoning)>(?!.*</(?:think|thinking|reasoning)>).*", re.DOTALL)
+_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_OPEN_THOUGHT = re.compile(r"<(?:think|thinking|reasoning)>.*", re.DOTALL | re.IGNORECASE)
+_END_OF_THOUGHT = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
+_ENDS_WITH_ANSWER = re.compile(r"</(?:answer|abstain)>\s*(?:<evidence\b.*)?\Z", re.DOTALL | re.IGNORECASE)
 _LAST = {
     "answer": re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE),
     "abstain": re.compile(r"<abstain>(.*?)</abstain>", re.DOTALL | re.IGNORECASE),
@@ -25,17 +26,28 @@ _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
 _QUOTE_MARKS = " \t\n\"'“”:,;-"
 
 
-def after_thinking(text: str) -> str:
-    """``text`` without its thinking; a thought that is still open swallows the rest, since nothing was said yet."""
-    text = _THINKING.sub("", text)
-    if "</think>" in text:  # chat templates that open the thought in the prompt leave only its end
-        text = text.rsplit("</think>", 1)[1]
-    return _OPEN_THINKING.sub("", text)
+def without_thinking(text: str) -> str:
+    """``text`` with its thinking blanked out, letter by letter, so that places stay where they are.
+
+    A thought that is still open swallows the rest, since nothing was said yet. Chat templates may open the thought in
+    the prompt; then only its end shows, and all before it is thought."""
+    said = _THOUGHT.sub(_blank, text)
+    if lone_end := _END_OF_THOUGHT.search(said):
+        said = " " * lone_end.end() + said[lone_end.end() :]
+    return _OPEN_THOUGHT.sub(_blank, said)
 
 
-def read_final(text: str) -> Answer | Abstention | None:
-    r"""The last non-empty ``<answer>`` (or ``\boxed{}``) with every ``<evidence>``, or the ``<abstain>``, else None."""
-    said = after_thinking(text)
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def read_final(output: ModelOutput) -> Answer | Abstention | None:
+    r"""The last non-empty ``<answer>`` (or ``\boxed{}``) with every ``<evidence>``, or the ``<abstain>``, else None.
+
+    A refused reply has none, and a reply that was cut off only if nothing but evidence followed."""
+    said = without_thinking(output.text)
+    if output.stop_reason == "refused" or (output.stop_reason == "length" and not _ENDS_WITH_ANSWER.search(said)):
+        return None
     answers = [found.strip() for found in _LAST["answer"].findall(said) if found.strip()]
     if not answers:
         if reasons := _LAST["abstain"].findall(said):

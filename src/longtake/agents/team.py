@@ -10,7 +10,7 @@ import asyncio
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
@@ -35,7 +35,7 @@ from ..video.sample import uniform
 from ..video.scenes import detect
 from .loop import Action, Tool
 from .prompt import about, question_block, render
-from .replies import after_thinking, read_final
+from .replies import read_final, without_thinking
 from .skim import said
 from .tools import ask_model, cue_lines
 
@@ -118,12 +118,12 @@ class Team:
 
     def parse(self, output: ModelOutput) -> Action:
         """The first action tag after the reasoning; ``<search>`` is the other spelling of ``<visual_query>``."""
-        said = after_thinking(output.text)
-        action = _ACTION.search(said)
-        final = read_final(said[: action.start()] if action else said)
+        action = _ACTION.search(without_thinking(output.text))
+        before = output.text[: action.start()] if action else output.text
+        final = read_final(replace(output, message=replace(output.message, content=(before,))))
         if final is not None:
             return final
-        if action is None:
+        if action is None or output.stop_reason == "refused":
             raise FormatError(render("team_again"))
         tag, query = action.groups()
         return (ToolCall(f"{tag}-1", _TOOL_OF[tag], {"query": query.strip()}),)
@@ -152,7 +152,7 @@ class Team:
             return [Message("user", tuple(parts))]
 
         async def finish(call: ToolCall, reply: str) -> ToolResult:
-            named = [found for found in _CLIP.findall(after_thinking(reply)) if found in by_id]
+            named = [found for found in _CLIP.findall(without_thinking(reply)) if found in by_id]
             if not named:
                 info = (
                     f"The grounding agent named no known clip; you are still in {place.clip.id}. It said: {reply[:300]}"
@@ -178,7 +178,7 @@ class Team:
             return [Message("user", (frames, prompt))]
 
         async def finish(call: ToolCall, reply: str) -> ToolResult:
-            seen = after_thinking(reply).strip()
+            seen = without_thinking(reply).strip()
             evidence = Evidence(place.clip.span, seen, "frames")
             return ToolResult(call.id, (f"<information>{seen}</information>",), evidence=(evidence,))
 
