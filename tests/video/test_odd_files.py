@@ -230,3 +230,60 @@ def test_streams_joined_by_their_packets_stay_in_order(tmp_path: Path) -> None:
     assert len(want) == 200
     frames = video.frames_at([(i + 0.5) / 25 for i in range(200)])
     assert [read_code(p) for p in frames.pixels] == [i % 50 for i in range(200)]
+
+
+def _with_a_hole(path: Path, begin: float, end: float) -> None:
+    """Zeros over the pictures of ``path`` stored from second ``begin`` to ``end``."""
+    with av.open(str(path)) as container:
+        spots = [(p.pos, p.size) for p in container.demux(video=0) if p.size and begin <= p.pts * p.time_base < end]
+    data = bytearray(path.read_bytes())
+    for pos, size in spots:
+        data[pos : pos + size] = bytes(size)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_file_damaged_in_one_place_is_read_everywhere_else(tmp_path: Path, isolate: bool) -> None:
+    clock = write_clock(tmp_path / "minute.mp4", num_frames=1500, gop=50)
+    _with_a_hole(clock.path, 12.0, 14.0)
+    video = Video.open(clock.path, isolate=isolate)
+    video.check()
+    wanted = [9.5, 13.9, 12.5, 20.0, 11.9]
+    frames, said = video.readable_frames(wanted)
+    assert [read_code(p) for p in frames.pixels] == [clock.shown_at(t) for t in (9.5, 20.0, 11.9)]
+    assert said == ("the pictures from 12.5 s to 14.0 s cannot be decoded and are left out",)
+    frames, _ = video.readable_frames([12.0, 30.0], snap="keyframe")
+    assert [read_code(p) for p in frames.pixels] == [clock.shown_at(t) for t in frames.seconds]
+    assert video.readable_frames([1.0, 1.0])[1] == ()
+    with pytest.raises(VideoDecodeError, match=r"damaged: the pictures from 12\.000 s to 14\.000 s"):
+        video.readable_frames([12.5, 13.0])
+
+
+def test_a_transport_stream_with_a_hole_is_read_around_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.ts"
+    write_frames(path, moving(400), gop=25)
+    data = bytearray(path.read_bytes())
+    begin = len(data) // 2
+    data[begin : begin + 3000] = bytes(3000)
+    path.write_bytes(data)
+    video = Video.open(path)
+    seconds = [(i + 0.5) / 5 for i in range(80)]
+    frames, said = video.readable_frames(seconds)
+    assert 70 < len(frames) < 80
+    assert len(said) == 1
+
+
+def test_a_check_of_a_file_with_one_key_frame_is_quick(tmp_path: Path) -> None:
+    clock = write_clock(tmp_path / "long.mp4", num_frames=6000, gop=100_000, bframes=0, fps=5)
+    video = Video.open(clock.path)
+    begin = time.process_time()
+    video.check()
+    spent = time.process_time() - begin
+    video.frames_at([1150.0])
+    assert spent < (time.process_time() - begin - spent) / 3
+
+
+def test_a_file_of_which_half_is_lost_is_refused_by_its_check(shared_videos: Path) -> None:
+    with pytest.raises(VideoDecodeError, match=r"corrupted\.mp4 is damaged: the pictures from 3\.\d s to 5\.0 s") as e:
+        Video.open(shared_videos / "corrupted.mp4").check()
+    assert "\n" not in str(e.value)

@@ -6,15 +6,17 @@ and the sharing of decoders among threads. How packets are read is in `reader`, 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, SpanError, VideoDecodeError
+from ..errors import ConfigError, SpanError, VideoDecodeError, VideoTimeoutError
 from ..media import Box, Frames, TimeSpan, VideoInfo
 from .extent import scan_keys
 from .frame_cache import CACHE, Picture, View
@@ -26,6 +28,8 @@ from .workers import Request, read, run_by_deadline
 
 __all__ = ["Snap", "Video"]
 
+log = logging.getLogger(__name__)
+
 Snap: TypeAlias = Literal["exact", "keyframe"]
 """``exact``: the picture shown at the time asked for. ``keyframe``: the key frame nearest to it (in a container without
 an index: one not after it), labelled with its own time; many times faster."""
@@ -33,6 +37,9 @@ an index: one not after it), labelled with its own time; many times faster."""
 Deliver: TypeAlias = Callable[[int, Picture], None]
 _NEAR_SECONDS = 2.0
 _CHECK_PIXELS = 112 * 112
+_CHECK_SECONDS = 15.0
+_NEAR_KEY_SECONDS = 5.0
+_MAX_STRETCHES = 4
 
 
 class Video:
@@ -117,12 +124,63 @@ class Video:
         ``box`` is cut out before scaling. Raises `SpanError`, `VideoDecodeError` where a wanted picture is damaged,
         `VideoTimeoutError`."""
         look = self._look(max_pixels, min_pixels, size, box)
+        return self._frames(seconds, look, snap, skip_damaged=False)[0]
+
+    def readable_frames(
+        self, seconds: Sequence[float], *, max_pixels: int | None = None, snap: Snap = "exact"
+    ) -> tuple[Frames, tuple[str, ...]]:
+        """As `frames_at`, but pictures that cannot be decoded are left out; the second value says so in a sentence.
+
+        Raises `VideoDecodeError` only if none can be decoded."""
+        frames, rows = self.readable_rows(seconds, max_pixels=max_pixels, snap=snap)
+        lost = np.delete(np.asarray(seconds, dtype=np.float64), rows).tolist()
+        return frames, (f"{self.damaged_stretches(lost)} and are left out",) if lost else ()
+
+    def readable_rows(
+        self,
+        seconds: Sequence[float],
+        *,
+        max_pixels: int | None = None,
+        min_pixels: int = 0,
+        snap: Snap = "exact",
+    ) -> tuple[Frames, npt.NDArray[np.intp]]:
+        """The pictures of ``seconds`` that can be decoded, and which of ``seconds`` they are for: positions, ascending.
+
+        What follows damage in its group of pictures counts as damaged. Raises `VideoDecodeError` if none is left."""
+        look = self._look(max_pixels, min_pixels, None, None)
+        try:
+            return self._frames(seconds, look, snap, skip_damaged=False)
+        except VideoDecodeError:
+            self.keyframe_seconds()  # so that a damaged group ends at the next key frame, in every container
+            return self._frames(seconds, look, snap, skip_damaged=True)
+
+    def damaged_stretches(self, seconds: Sequence[float]) -> str:
+        """ "the pictures from A s to B s ... cannot be decoded" for times at which that is so, each until its next key
+        frame; neighbours are joined."""
+        keys = self.keyframe_seconds()
+        stretches: list[tuple[float, float]] = []
+        for begin in sorted(seconds):
+            following = int(np.searchsorted(keys, begin, side="right"))
+            end = float(keys[following]) if following < len(keys) else self.info.duration_seconds
+            if stretches and begin <= stretches[-1][1] + 1e-6:
+                stretches[-1] = (stretches[-1][0], max(end, stretches[-1][1]))
+            else:
+                stretches.append((begin, max(begin, end)))
+        said = [f"from {begin:.1f} s to {end:.1f} s" for begin, end in stretches[:_MAX_STRETCHES]]
+        if len(stretches) > _MAX_STRETCHES:
+            said.append(f"at {len(stretches) - _MAX_STRETCHES} later places")
+        return f"the pictures {', '.join(said[:-1])}{' and ' if said[:-1] else ''}{said[-1]} cannot be decoded"
+
+    def _frames(
+        self, seconds: Sequence[float], look: Look, snap: Snap, *, skip_damaged: bool
+    ) -> tuple[Frames, npt.NDArray[np.intp]]:
+        """The pictures and their positions in ``seconds``: all, or those that are not damaged."""
         targets = np.array([self._target(t) for t in seconds], dtype=np.int64)
         # only an index counts here: what is returned must not depend on the calls before
         if snap == "keyframe" and self._track.key_pts is not None and len(targets):
             targets = _nearest(self._track.key_pts, targets)
         data = np.empty((len(targets), look.height, look.width, 3), dtype=np.uint8)
-        times = np.empty(len(targets), dtype=np.float64)
+        times = np.full(len(targets), np.nan)
         rows: dict[int, list[int]] = {}
         for row, target in enumerate(targets.tolist()):
             rows.setdefault(target, []).append(row)
@@ -132,8 +190,15 @@ class Video:
                 data[row] = picture.data
                 times[row] = self._track.seconds(picture.pts)
 
-        self._read(sorted(rows), look, snap, deliver)
-        return Frames.of(data, times, self.info.fingerprint, box)
+        try:
+            self._read(sorted(rows), look, snap, deliver, skip_damaged)
+        except VideoDecodeError:
+            if not skip_damaged or np.isnan(times).all():
+                raise
+        read = np.flatnonzero(~np.isnan(times))
+        if len(read) < len(times):
+            data, times = data[read], times[read]
+        return Frames.of(data, times, self.info.fingerprint, look.box), read
 
     def frames_in(
         self,
@@ -165,18 +230,26 @@ class Video:
         return self.frames_at(frames.seconds.tolist(), size=(frames.width, frames.height), box=frames.box)
 
     def check(self) -> None:
-        """Decodes four pictures spread over the file: whether it is worth asking about, before anything is spent.
+        """Decodes up to four pictures spread over the file: whether it is worth asking about, before anything is spent.
 
-        Raises `VideoDecodeError` when half of them cannot be decoded; a file damaged in fewer places is used where it
-        decodes. Raises `VideoTimeoutError` as every call."""
-        damaged = list[VideoDecodeError]()
-        for seconds in uniform(self.span, 4):
-            try:
-                self.frames_at([seconds], max_pixels=_CHECK_PIXELS)
-            except VideoDecodeError as e:
-                damaged.append(e)
-        if len(damaged) >= 2:
-            raise damaged[0]
+        Pictures soon after key frames, so it costs seconds even where key frames are hours apart. Raises
+        `VideoDecodeError` when half of them cannot be decoded; a file damaged in fewer places is used where it
+        decodes. A file too slow to be checked in `_CHECK_SECONDS` is not refused."""
+        seconds = uniform(self.span, 4)
+        if self._track.key_pts is not None:
+            keys = self.keyframe_seconds()
+            before = keys[np.maximum(0, np.searchsorted(keys, seconds, side="right") - 1)]
+            seconds = np.unique(np.minimum(seconds, np.maximum(0, before) + _NEAR_KEY_SECONDS)).tolist()
+        quick = copy(self)
+        quick._deadline_seconds = min(self._deadline_seconds, _CHECK_SECONDS)
+        try:
+            frames, rows = quick.readable_rows(seconds, max_pixels=_CHECK_PIXELS)
+        except VideoTimeoutError as e:
+            log.info("not checked for damage: %s", e)
+            return
+        if 2 * len(frames) <= len(seconds):
+            lost = self.damaged_stretches(np.delete(seconds, rows).tolist())
+            raise VideoDecodeError(f"{self.path} is damaged: {lost}; ask for a span outside of that")
 
     def _target(self, seconds: float) -> int:
         if not (math.isfinite(seconds) and 0 <= seconds <= self.info.duration_seconds):
@@ -198,8 +271,8 @@ class Video:
             width, height = fit_size(width, height, min_pixels, max_pixels)
         return Look(width, height, box)
 
-    def _read(self, targets: Iterable[int], look: Look, snap: Snap, deliver: Deliver) -> None:
-        """Delivers every target once: from the cache, or decoded."""
+    def _read(self, targets: Iterable[int], look: Look, snap: Snap, deliver: Deliver, skip_damaged: bool) -> None:
+        """Delivers every target once: from the cache, or decoded. With ``skip_damaged`` those that are not damaged."""
         view = View(self.info.fingerprint, self._track.index, look)
         missing: list[int] = []
         for target in targets:
@@ -217,15 +290,15 @@ class Video:
 
         keys_only = snap == "keyframe"
         groups = tuple((target,) for target in missing) if keys_only else self._groups(missing)
-        request = Request(self._track, look, groups, keys_only)
+        request = Request(self._track, look, groups, keys_only, skip_damaged)
         run = read if self._child is None else self._child.read
         run(request, self._deadline_seconds, keep)
 
     def _groups(self, targets: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """Targets that share a key frame; where key frames are not known, those less than two seconds apart."""
         ticks = np.array(targets, dtype=np.int64)
-        if self._track.key_pts is not None:
-            belongs = np.searchsorted(self._track.key_pts, ticks, side="right")
+        if self._keys is not None:
+            belongs = np.searchsorted(self._keys, ticks, side="right")
             cuts = np.flatnonzero(np.diff(belongs)) + 1
         else:
             cuts = np.flatnonzero(np.diff(ticks) * float(self._track.time_base) > _NEAR_SECONDS) + 1

@@ -146,7 +146,7 @@ def serve() -> None:
             elif kind == "keys":
                 reply("keys", scan_keys(value.path, value.index))
             else:
-                own = Request(probe(value.track.path), value.look, value.groups, value.keys_only)
+                own = Request(probe(value.track.path), value.look, value.groups, value.keys_only, value.skip_damaged)
                 read(own, _NO_DEADLINE, lambda target, picture: reply("picture", (target, picture)))
                 reply("end", None)
         except VideoError as e:

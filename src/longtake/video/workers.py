@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ..errors import VideoTimeoutError
+from ..errors import VideoDecodeError, VideoTimeoutError
 from .frame_cache import Picture
 from .picture import Look
 from .probe import Track
@@ -27,12 +27,15 @@ NUM_DECODERS = os.cpu_count() or 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """``groups``: targets in ticks, ascending, each group under one key frame; for ``keys_only`` the key frames."""
+    """``groups``: targets in ticks, ascending, each group under one key frame; for ``keys_only`` the key frames.
+
+    ``skip_damaged``: damage ends its group, not the request, unless nothing at all can be decoded."""
 
     track: Track
     look: Look
     groups: tuple[tuple[int, ...], ...]
     keys_only: bool = False
+    skip_damaged: bool = False
 
     @property
     def num_wanted(self) -> int:
@@ -94,6 +97,7 @@ class _Work:
     num_read: int = 0
     latest: int | None = None
     error: Exception | None = None
+    damage: VideoDecodeError | None = None
 
     def check(self) -> None:
         if self.stopped:
@@ -123,7 +127,13 @@ class _Work:
                     if not self.groups:
                         break
                     group = self.groups.popleft()
-                self._read_group(reader, group)
+                try:
+                    self._read_group(reader, group)
+                except VideoDecodeError as e:
+                    if not self.request.skip_damaged:
+                        raise
+                    with self.lock:
+                        self.damage = self.damage or e
         except BaseException:
             reader.close()
             raise
@@ -169,6 +179,8 @@ def read(request: Request, deadline_seconds: float, deliver: Callable[[int, Pict
     if not in_time:
         with work.lock:
             raise too_late(request, deadline_seconds, work.num_read, work.latest)
+    if work.damage is not None and not work.num_read:
+        raise work.damage
 
 
 def too_late(request: Request, deadline_seconds: float, num_read: int, latest: int | None) -> VideoTimeoutError:
