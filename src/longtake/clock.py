@@ -10,6 +10,8 @@ from .media import TimeSpan
 
 __all__ = ["clock", "frame_label", "parse_seconds", "span_label", "split_span"]
 
+_TOO_LATE = 1e9
+"""Thirty years: no video is longer, and nothing overflows below."""
 _NUMBER = r"\d+(?:\.\d+)?"
 _TIME = rf"(?:\d+:)?\d+:{_NUMBER}|{_NUMBER}\s*s(?:ec(?:ond)?s?)?\b|{_NUMBER}"
 _TIME_ALONE = re.compile(rf"\s*({_TIME})\s*", re.IGNORECASE)
@@ -37,15 +39,15 @@ def parse_seconds(value: object) -> float:
     """Seconds from a number or from text: ``75``, ``"75.5 s"``, ``"1:15.5"``, ``"00:01:15.5"``.
 
     Raises `SpanError` for anything else: NaN, infinity, booleans, negative times, words."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LATE):
         seconds = float(value)
     elif isinstance(value, str) and (match := _TIME_ALONE.fullmatch(value)):
         parts = [float(part) for part in re.sub(r"\s*s.*$", "", match[1].lower()).split(":")]
         seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
     else:
         seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise SpanError(f"a time is a number of seconds >= 0 or h:mm:ss, got {value!r}")
+    if not 0 <= seconds < _TOO_LATE:
+        raise SpanError(f"a time is a number of seconds >= 0 or h:mm:ss, got {str(value)[:40]!r}")
     return seconds
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ import longtake
 from longtake.agents.ask import AskSettings, ask_async, build_agent, read_settings
 from longtake.agents.loop import Event
 from longtake.agents.record import load_trace
-from longtake.errors import ConfigError, MissingExtraError, StoreError
+from longtake.errors import ConfigError, MissingExtraError, StoreError, VideoDecodeError
+from longtake.models.reader import Reader
 from longtake.models.scripted import ScriptedModel
-from longtake.types import TimeSpan
+from longtake.types import Frames, TimeSpan
 from longtake.video.decode import Video
 
 CALL = ("crop_video", {"start_time": 4, "end_time": 8})
@@ -97,6 +99,45 @@ def test_a_setting_the_agent_does_not_have_is_refused() -> None:
         build_agent(AskSettings(agent="crp"), ScriptedModel([]))
     agent = build_agent(AskSettings(agent_options={"crop_fps": 2.0}), ScriptedModel([]))
     assert agent.config["crop_fps"] == 2.0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"crop_fps": "fast"},
+        {"crop_fps": 0},
+        {"num_frames": "many"},
+        {"crop_max_frames": 0},
+        {"tools": ["fly"]},
+        {"x": 1},
+    ],
+)
+def test_wrong_options_of_an_agent_are_found_before_the_run(options: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        build_agent(AskSettings(agent_options=options), ScriptedModel([]))  # type: ignore[arg-type]
+
+
+def test_an_agent_of_somebody_else_needs_no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Twice:
+        max_turns: int = 2
+
+    monkeypatch.setattr("longtake.agents.ask.resolve", lambda kind, name: Twice)
+    assert build_agent(AskSettings(agent="twice"), Reader()) == Twice()
+    assert build_agent(AskSettings(agent="twice", max_turns=3), Reader()) == Twice(3)
+
+
+def test_an_answer_stands_without_its_picture(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evidence.jpg").write_bytes(b"of an earlier run")
+
+    def damaged(video: object, evidence: object) -> Frames:
+        raise VideoDecodeError("the pictures there are damaged")
+
+    monkeypatch.setattr("longtake.agents.record._frames", damaged)
+    model = ScriptedModel([CALL, "<answer>x</answer>"])
+    trace = longtake.ask(film, "What?", model=model, save=tmp_path)
+    assert trace.answer is not None
+    assert not (tmp_path / "evidence.jpg").exists()
 
 
 def test_an_empty_question_is_refused(film: Path) -> None:

@@ -95,6 +95,31 @@ def test_options_nobody_mentions_are_not_guessed(island: Path) -> None:
     assert ask(island, "What does the brother keep?", ("ostriches", "llamas")).stop_reason == "abstained"
 
 
+@pytest.mark.parametrize("choices", [("bees", "wax"), ("wax", "bees")])
+def test_a_mention_alone_does_not_decide(tmp_path: Path, choices: tuple[str, ...]) -> None:
+    path = tmp_path / "shop.mp4"
+    write_clock(path, fps=1, num_frames=20)
+    path.with_suffix(".srt").write_text(f"1\n{stamp(1)} --> {stamp(4)}\nHere are bees and wax.\n")
+    assert ask(path, "What does Ann buy?", choices).stop_reason == "abstained"
+    path.with_suffix(".srt").write_text(f"1\n{stamp(1)} --> {stamp(4)}\nAnn buys bees and wax.\n")
+    assert ask(path, "What does Ann buy?", choices).stop_reason == "abstained"
+
+
+def test_the_longer_of_two_like_options(tmp_path: Path) -> None:
+    path = tmp_path / "cat.mp4"
+    write_clock(path, fps=1, num_frames=20)
+    path.with_suffix(".srt").write_text(f"1\n{stamp(1)} --> {stamp(4)}\nAnn found a black cat.\n")
+    trace = ask(path, "What did Ann find?", ("a cat", "a black cat", "a dog"))
+    assert trace.answer is not None, trace.error
+    assert trace.answer.text == "B"
+
+
+@pytest.mark.parametrize("max_turns", [1, 2, 3])
+def test_it_heeds_the_last_turn(island: Path, max_turns: int) -> None:
+    trace = ask(island, "What does the honey cost?", agent=Crop(num_frames=0, ocr=False, max_turns=max_turns))
+    assert trace.stop_reason == ("answered" if max_turns > 1 else "abstained")
+
+
 def test_a_video_without_words(tmp_path: Path) -> None:
     path = tmp_path / "silent.mp4"
     write_clock(path, fps=1, num_frames=5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from longtake.registry import names, resolve
@@ -14,6 +16,7 @@ from longtake.types import (
     Sample,
     StopReason,
     TimeSpan,
+    ToolResult,
     Trace,
     Turn,
     VideoInfo,
@@ -52,6 +55,11 @@ def trace(
         ("D", 3),
         ("A", 0),
         ("a red car or a blue car", None),
+        ("B or C", None),
+        ("C is wrong, it is D", None),
+        ("A, because it stops", 0),
+        ("B) a red car", None),
+        ("A car", None),
         ("a green car", None),
         ("E", None),
         ("", None),
@@ -82,6 +90,9 @@ def test_number() -> None:
     assert number(trace("about 1,170 steps"), Sample("1", "v", "q", target="1170")).value == 1
     assert number(trace("170"), Sample("1", "v", "q", target="171")).value == 0
     assert number(trace("many"), Sample("1", "v", "q", target="171")).value == 0
+    assert number(trace("in 2019-2020"), Sample("1", "v", "q", target="2020")).value == 1
+    assert number(trace("10-12"), Sample("1", "v", "q", target="12")).value == 1
+    assert number(trace("it was -5 degrees"), Sample("1", "v", "q", target="-5")).value == 1
     assert number(trace("1"), Sample("1", "v", "q", target="many")).value is None
 
 
@@ -90,6 +101,11 @@ def test_temporal_iou() -> None:
     assert temporal_iou(trace("x", spans=(TimeSpan(15, 25),)), sample).value == pytest.approx(1 / 3)
     assert temporal_iou(trace("from 10 to 20 s"), sample).value == 1
     assert temporal_iou(trace("x"), sample).value == 0
+    many = (*(TimeSpan(i, i + 1) for i in range(9)), TimeSpan(10, 20))
+    assert temporal_iou(trace("x", spans=many), sample).value == 0
+    looked = ToolResult("1", evidence=(Evidence(TimeSpan(10, 20), "", "frames"),))
+    output = ModelOutput(Message("assistant", ()), "m")
+    assert temporal_iou(replace(trace("x"), turns=(Turn(output, results=(looked,)),)), sample).value == 0
     assert temporal_iou(trace("x"), Sample("1", "v", "q")).value is None
 
 
@@ -97,10 +113,11 @@ def test_format() -> None:
     sample = Sample("1", "v", "q")
     assert format_(trace("x", reply="<think>a</think> <answer>x</answer>"), sample).value == 1
     assert format_(trace("x", reply="<answer>x</answer>"), sample).value == 0
+    assert format_(trace(None, reply="hm", stop="format_errors"), sample).value == 0
 
 
-@pytest.mark.parametrize("name", sorted(set(names("scorer")) - {"format"}))
-@pytest.mark.parametrize("stop", ["model_error", "abstained", "max_turns", "max_tokens", "format_errors"])
+@pytest.mark.parametrize("name", names("scorer"))
+@pytest.mark.parametrize("stop", ["model_error", "abstained", "max_turns", "max_tokens"])
 def test_a_run_without_an_answer_has_no_verdict(name: str, stop: StopReason) -> None:
     scorer: Scorer = resolve("scorer", name)
     sample = Sample("1", "v", "q", OPTIONS, target="B", target_spans=(TimeSpan(1, 2),))

@@ -6,9 +6,9 @@ import asyncio
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..errors import ConfigError
 from ..models.base import load_model
@@ -116,30 +116,39 @@ def load(settings: AskSettings, role: str = "") -> Model:
 
 
 def build_agent(settings: AskSettings, model: Model) -> Agent:
-    """The agent that ``settings`` name. Raises `ConfigError` for a setting that this agent does not have."""
+    """The agent that ``settings`` name. Raises `ConfigError` for a setting that this agent does not have or take."""
     build = resolve("agent", settings.agent)
-    known = inspect.signature(build).parameters
-    overview = "grounding" not in known  # of the team, only the vision worker looks at frames
-    frames = 0 if settings.frames is None and overview and model.name == "reader" else settings.frames
-    given: dict[str, Any] = {
+    hints = get_type_hints(build)
+    known = list(inspect.signature(build).parameters)
+    asked: dict[str, Any] = {
         "max_turns": settings.max_turns,
-        "num_frames": frames,
+        "num_frames": settings.frames,
         "fps": settings.fps,
         "max_pixels": settings.max_pixels,
         "ocr": settings.ocr,
         "asr": settings.asr,
         **settings.agent_options,
     }
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in asked.items() if value is not None}
     if unknown := sorted(set(given) - set(known)):
         raise ConfigError(
             f"the agent {settings.agent!r} has no {', '.join(unknown)}; it has {', '.join(known)}. Leave that out"
         )
-    for role in ("grounding", "vision"):
-        if role in known:
-            own = getattr(settings, f"{role}_model") or getattr(settings, f"{role}_base_url")
-            given[role] = load(settings, role) if own else model
+    for name, value in given.items():
+        given[name] = _checked(f"{settings.agent}.{name}", value, hints.get(name, Any))
+    roles = [role for role in ("grounding", "vision") if role in known]
+    if model.name == "reader" and "num_frames" in known and not roles:
+        given.setdefault("num_frames", 0)  # it reads words: an overview would be decoded for nobody
+    for role in roles:
+        own = getattr(settings, f"{role}_model") or getattr(settings, f"{role}_base_url")
+        given[role] = load(settings, role) if own else model
+    agent: Agent = build(**given)
+    return agent
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """``value`` as ``kind``. Raises `ConfigError` saying what is wrong with it."""
     try:
-        return build(**given)
-    except TypeError as e:
-        raise ConfigError(f"the agent {settings.agent!r} cannot be made: {e}") from e
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as e:
+        raise ConfigError(f"{name}: {e.errors()[0]['msg']}, got {value!r}") from e

@@ -13,9 +13,11 @@ from . import tools
 from .loop import Action, Tool
 from .prompt import about, question_block, render
 from .replies import read_final
-from .skim import skim
+from .skim import check_looks, skim
 
 __all__ = ["Crop"]
+
+TOOLS = ("crop_video", "search_text", "read_text", "zoom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Crop:
     crop_fps: float = 1.0
     crop_max_frames: int = 128
     zoom_max_pixels: int = 1280 * 28 * 28
-    tools: tuple[str, ...] = ("crop_video", "search_text", "read_text", "zoom")
+    tools: tuple[str, ...] = TOOLS
     ocr: bool = True
     asr: bool = False
 
@@ -42,9 +44,10 @@ class Crop:
     stop = ()
 
     def __post_init__(self) -> None:
-        known = ("crop_video", "search_text", "read_text", "zoom")
-        if unknown := set(self.tools) - set(known):
-            raise ConfigError(f"tools are {', '.join(known)}; got {', '.join(sorted(unknown))}")
+        if unknown := set(self.tools) - set(TOOLS):
+            raise ConfigError(f"the tools are {', '.join(TOOLS)}; got {', '.join(sorted(unknown))}")
+        check_looks(self.num_frames, self.fps, self.max_pixels, self.max_turns)
+        check_looks(self.crop_max_frames - 1, self.crop_fps, self.zoom_max_pixels, 1)
 
     @property
     def config(self) -> Mapping[str, JSON]:

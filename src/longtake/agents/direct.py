@@ -11,7 +11,7 @@ from ..video.decode import Video
 from .loop import Tool
 from .prompt import about, question_block, render
 from .replies import read_final, without_thinking
-from .skim import said, skim
+from .skim import check_looks, said, skim
 from .tools import cue_lines
 
 __all__ = ["Direct"]
@@ -31,6 +31,9 @@ class Direct:
     native_tools = False
     stop = ()
     last_call = ""
+
+    def __post_init__(self) -> None:
+        check_looks(self.num_frames, self.fps, self.max_pixels, self.max_turns)
 
     @property
     def config(self) -> Mapping[str, JSON]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..clock import span_label
-from ..errors import StoreError
+from ..errors import StoreError, VideoError
 from ..store import write_atomic
 from ..types import Evidence, Frames, Trace, from_json, to_json
 from ..video.decode import Video
@@ -15,6 +16,8 @@ from ..video.sheet import contact_sheet, jpeg
 from .loop import Event
 
 __all__ = ["Recorder", "load_trace"]
+
+log = logging.getLogger(__name__)
 
 FRAMES_PER_SPAN = 4
 MAX_SPANS = 8
@@ -28,15 +31,23 @@ class Recorder:
         self.sheet_path = folder / "evidence.jpg"
 
     def __call__(self, event: Event) -> None:
+        if event.kind == "opening":  # of an earlier run in the same folder
+            self.sheet_path.unlink(missing_ok=True)
         if event.kind in ("opening", "turn", "finished"):
             write_atomic(self.trace_path, to_json(event.trace, indent=1))
 
     def write_sheet(self, trace: Trace) -> Path | None:
-        """A contact sheet of the evidence; None when there is none. Raises `VideoError` if it cannot be decoded."""
+        """A contact sheet of the evidence that can be shown; None when there is none. Raises `StoreError`."""
         if not trace.evidence:
             return None
-        video = Video.open(trace.video.uri)
-        groups = [(_title(evidence), _frames(video, evidence)) for evidence in _distinct(trace.evidence)[:MAX_SPANS]]
+        groups = list[tuple[str, Frames]]()
+        for evidence in _distinct(trace.evidence)[:MAX_SPANS]:
+            try:
+                groups.append((_title(evidence), _frames(Video.open(trace.video.uri), evidence)))
+            except VideoError as e:  # the answer stands without its picture
+                log.warning("evidence is left out of the contact sheet: %s", e)
+        if not groups:
+            return None
         write_atomic(self.sheet_path, jpeg(contact_sheet(groups, columns=FRAMES_PER_SPAN)))
         return self.sheet_path
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+from ..errors import ConfigError
 from ..types import Cue, Frames
 from ..video.decode import Video
 from ..video.sample import by_fps, uniform
 from ..video.text import TimedText
 
-__all__ = ["said", "skim"]
+__all__ = ["check_looks", "said", "skim"]
 
 
 def skim(video: Video, *, num_frames: int, fps: float | None, max_pixels: int) -> Frames:
@@ -24,3 +27,12 @@ def said(video: Video) -> tuple[Cue, ...]:
     """The subtitles of a video, none if it has none; nothing is recognised for this."""
     text = TimedText(video, ocr=False)
     return text.cues("subtitles") if "subtitles" in text.sources() else ()
+
+
+def check_looks(num_frames: int, fps: float | None, max_pixels: int, max_turns: int) -> None:
+    """Raises `ConfigError` for a look at a video that cannot be taken; found before anything is spent."""
+    if num_frames < 0 or (fps is not None and not 0 < fps < math.inf) or max_pixels < 28 * 28 or max_turns < 1:
+        raise ConfigError(
+            "an agent needs at least 0 frames (1 in a crop), frames a second above 0, at least 784 pixels a frame and"
+            f" 1 turn; got {num_frames} frames, {fps} a second, {max_pixels} pixels, {max_turns} turns"
+        )

@@ -153,7 +153,7 @@ def zoom(video: Video, *, max_pixels: int) -> Tool:
         frames = await asyncio.to_thread(video.frames_at, [seconds], max_pixels=max_pixels, box=box)
         shown = TimeSpan(float(frames.seconds[0]), float(frames.seconds[0]) + 1 / max(video.info.average_fps, 1.0))
         looked = Evidence(shown, "", "frames")
-        head = f"The picture at {clock(seconds)}:"
+        head = f"The picture shown at {clock(seconds)}:"
         return ToolResult(call.id, (head, frames), Usage(num_frames=1), evidence=(looked,))
 
     return Tool(spec, run)
@@ -230,8 +230,8 @@ def _box(call: ToolCall) -> Box | None:
     value = call.arguments.get("box")
     if value is None:
         return None
-    numbers = [float(v) for v in value if isinstance(v, int | float)] if isinstance(value, list) else []
-    if len(numbers) != 4:
+    numbers = [float(v) for v in value if isinstance(v, float) or v in (0, 1)] if isinstance(value, list) else []
+    if not isinstance(value, list) or not len(numbers) == len(value) == 4:
         raise ToolError(f"zoom needs box as [left, top, right, bottom] with fractions from 0 to 1, got {value!r}")
     return Box(*numbers)
 

@@ -27,10 +27,14 @@ from .support import (
 
 __all__ = ["Reader"]
 
+_LAST_TURN = "your last turn"
 STRONG, WEAK = 0.6, 0.3
 """Share of the question's words that a passage must hold: to stop searching, and to be an answer at all."""
 FORM_BONUS = 0.25
 """Added when a passage has the form the question asks for (a name, a price, a time, a number)."""
+BESIDE = 0.15
+"""Share of the question's words that must stand beside an option: being mentioned somewhere is no support."""
+TIE = 0.02
 LENGTH_COST = 0.08
 """Taken off for every line beyond the first, so that a longer quote must earn its place."""
 MARGIN_SECONDS = 5.0
@@ -115,7 +119,7 @@ class Reader:
         case = _Case.of(messages)
         finding = _best(case)
         offered = {tool.name: tool for tool in tools}
-        if "search_text" in offered:
+        if "search_text" in offered and _LAST_TURN not in messages[-1].text:
             if calls := _next_calls(case, offered["search_text"]):
                 return ModelOutput(Message("assistant", (), calls), self.name, "tool_calls", Usage(num_calls=1))
         elif "<request_grounding>" in text and "<New_clip>" not in text and not _is_strong(finding):
@@ -189,10 +193,14 @@ def _sources(search: ToolSpec) -> list[str]:
 
 
 def _best(case: _Case) -> _Finding | None:
-    """The best supported answer among the lines seen so far, None when no support reaches `WEAK`."""
-    findings = _of_options(case) if case.options else _of_question(case)
-    best = max(findings, key=lambda finding: finding.support, default=None)
-    return best if best is not None and best.support >= WEAK else None
+    """The best supported answer among the lines seen so far; None when no support reaches `WEAK`, or when two options
+    are supported alike."""
+    findings = sorted(_of_options(case) if case.options else _of_question(case), key=lambda f: -f.support)
+    if not findings or findings[0].support < WEAK:
+        return None
+    best = findings[0]
+    alike = (f for f in findings if best.support - f.support < TIE and f.answer != best.answer)
+    return None if case.options and any(alike) else best
 
 
 def _of_question(case: _Case, *, asked_too: bool = False) -> list[_Finding]:
@@ -236,21 +244,30 @@ def _of_options(case: _Case) -> list[_Finding]:
     """How well a passage supports each option: the option's own words, seen beside those of the question."""
     asked = content_words(case.question)
     own = {letter: _distinguishing(letter, case.options) for letter in case.options}
+    whole = {letter: content_words(option) for letter, option in case.options.items()}
     found = list[_Finding]()
     for passage in passages(case.lines):
         text = " ".join(without_speaker(line.text) for line in passage)
-        beside = coverage(asked, text) - LENGTH_COST * (len(passage) - 1)
+        beside = coverage(asked, text)
+        if beside < BESIDE:
+            continue
         for letter, words in own.items():
-            if share := coverage(words, text):
-                found.append(_Finding(letter, passage, share * (WEAK + (1 - WEAK) * beside)))
+            share = coverage(words, text)
+            # of "a cat" and "a black cat" the longer one fits better where both do
+            length = TIE * sum(coverage({word: 1.0}, text) for word in whole[letter])
+            cost = LENGTH_COST * (len(passage) - 1)
+            if share:
+                support = share * (WEAK + (1 - WEAK) * (beside - cost)) + length
+                found.append(_Finding(letter, passage, support))
     return found
 
 
 def _distinguishing(letter: str, options: Mapping[str, str]) -> dict[str, float]:
-    """The words of one option that not all options have."""
+    """The words of one option that not all options have; all its words if it has none of its own."""
+    words = content_words(options[letter])
     others = [set(content_words(text)) for other, text in options.items() if other != letter]
     shared = set[str].intersection(*others) if others else set[str]()
-    return {word: weight for word, weight in content_words(options[letter]).items() if word not in shared}
+    return {word: weight for word, weight in words.items() if word not in shared} or words
 
 
 def _only_asks(passage: Sequence[Line]) -> bool:

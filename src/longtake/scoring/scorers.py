@@ -20,30 +20,41 @@ Scorer: TypeAlias = Callable[[Trace, Sample], Score]
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LEADING_LETTER = re.compile(
-    r"^\W*(?:(?:the )?(?:best |correct |final )?(?:answer|option|choice)(?: is)?\W*)*([A-Z])\b(?!['’])", re.I
+    r"^\W*(?:(?:the )?(?:best |correct |final |right )?(?:answer|option|choice)(?: is)?\W*)*([A-Z])\b(?!['’])",
+    re.IGNORECASE,
 )
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
+_LETTER = re.compile(r"(?<![\w'’])([A-Z])(?![\w'’])")
+_NUMBER = re.compile(r"(?:(?<![\w.])[-+])?\d[\d,]*(?:\.\d+)?")
 _THOUGHT_THEN_ANSWER = re.compile(r"<think>.*?</think>.*<answer>.*?</answer>\s*\Z", re.DOTALL)
 
 
 def extract_choice(text: str, choices: Sequence[str]) -> int | None:
-    """The index of the option that ``text`` names: by letter, by its whole text, or as the only one mentioned.
+    """The index of the option that ``text`` names: by its whole text, by letter, or as the only one mentioned.
 
     None when it names none or several: nothing is guessed."""
     plain = _normal(text)
     same = [i for i, option in enumerate(choices) if _normal(option) == plain]
     if len(same) == 1:
         return same[0]
-    if found := _LEADING_LETTER.match(text.strip()):
-        index = _LETTERS.index(found[1].upper())
-        rest = _normal(text.strip()[found.end() :])
-        is_article = (
-            found[1] in "aAI" and bool(rest) and not text.strip()[found.end() :].lstrip().startswith((".", ":", ")"))
-        )
-        if index < len(choices) and not is_article:
-            return index
     mentioned = [i for i, option in enumerate(choices) if f" {_normal(option)} " in f" {plain} "]
+    lettered = _lettered(text.strip(), len(choices))
+    if lettered is not None:
+        return lettered if not mentioned or lettered in mentioned else None
     return mentioned[0] if len(mentioned) == 1 else None
+
+
+def _lettered(text: str, num_choices: int) -> int | None:
+    """The option whose letter opens ``text``, unless that is an article or other letters follow."""
+    found = _LEADING_LETTER.match(text)
+    if found is None:
+        return None
+    rest = text[found.end() :].lstrip("*_ ")
+    if found[1] in "aAI" and rest and not rest.startswith((".", ":", ")", "]", ",", "-", "–")):
+        return None
+    others = {letter for letter in _LETTER.findall(rest) if letter not in ("A", "I")} - {found[1].upper()}
+    index = _LETTERS.index(found[1].upper())
+    known = {_LETTERS[i] for i in range(num_choices)}
+    return index if index < num_choices and not others & known else None
 
 
 def choice(trace: Trace, sample: Sample) -> Score:
@@ -83,24 +94,32 @@ def number(trace: Trace, sample: Sample) -> Score:
 
 
 def temporal_iou(trace: Trace, sample: Sample) -> Score:
-    """The best overlap (intersection over union) of a stated span, or a time range in the answer, with a gold span."""
+    """Overlap (intersection over union) of the span that the answer states with the gold span it fits best.
+
+    The span is the time range in the answer, else the first of its evidence; where the agent merely looked does not
+    count, and 0 is for an answer without any."""
     try:
         answer = _answer(trace)
     except ScoringError as e:
         return Score("temporal_iou", None, error=str(e))
     if not sample.target_spans:
         return Score("temporal_iou", None, error="the sample has no gold span")
-    spans: list[TimeSpan] = [evidence.span for evidence in trace.evidence]
-    if written := split_span(answer):
-        spans.append(written[0])
-    best = max((span.iou(gold) for span in spans for gold in sample.target_spans), default=0.0)
-    return Score("temporal_iou", best, f"{len(spans)} spans against {len(sample.target_spans)}")
+    stated: list[TimeSpan] = [evidence.span for evidence in trace.answer.evidence] if trace.answer else []
+    written = split_span(answer)
+    span = written[0] if written else stated[0] if stated else None
+    best = max((span.iou(gold) for gold in sample.target_spans), default=0.0) if span else 0.0
+    return Score("temporal_iou", best, f"stated {span}" if span else "states no span")
 
 
 def format_(trace: Trace, sample: Sample) -> Score:
-    """1 if the last reply is ``<think>...</think> ... <answer>...</answer>``, the form the seeds train for."""
-    if not trace.turns:
-        return Score("format", None, error=trace.error or "the model said nothing")
+    """1 if the last reply is ``<think>...</think> ... <answer>...</answer>``, the form the seeds train for.
+
+    A run that failed for another reason than its form has no verdict."""
+    try:
+        _answer(trace)
+    except ScoringError as e:
+        if trace.stop_reason != "format_errors":
+            return Score("format", None, error=str(e))
     right = _THOUGHT_THEN_ANSWER.search(trace.turns[-1].output.text) is not None
     return Score("format", float(right), "" if right else "not <think>...</think> then <answer>...</answer>")
 

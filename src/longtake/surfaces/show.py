@@ -176,7 +176,7 @@ def _call(call: ToolCall) -> str:
 
 
 def _value(name: str, value: JSON) -> str:
-    if name.endswith("time") and isinstance(value, int | float) and value >= 0:
+    if name.endswith("time") and isinstance(value, int | float) and 0 <= value < 1e9:
         return f"{name.removesuffix('_time')} {clock(value)}"
     return f'"{value}"' if isinstance(value, str) else f"{name} {value}"
 
