@@ -28,11 +28,13 @@ from longtake.errors import (
 )
 from longtake.models import check_model
 from longtake.models.openai import EndpointOptions, OpenAIModel
+from longtake.surfaces.arguments import read_arguments
 from longtake.types import Frames, GenerateConfig, Message, ModelOutput, ToolSpec
 
 KEY = "sk-very-secret-0123456789"
 CONFIG = GenerateConfig()
 NOW = {"Retry-After": "0"}
+NO_TOKENS = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
 TOOL = ToolSpec("zoom", "Closer.", {"type": "object", "properties": {}})
 
 
@@ -212,8 +214,7 @@ async def test_a_reply_that_stalls_is_given_up(fake: FakeOpenAI) -> None:
 
 
 async def test_servers_that_want_max_completion_tokens(fake: FakeOpenAI) -> None:
-    no = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
-    fake.will(Fail(400, {"error": {"message": no, "code": "unsupported_parameter"}}))
+    fake.will(Fail(400, {"error": {"message": NO_TOKENS, "code": "unsupported_parameter"}}))
     model = model_at(fake)
     assert (await ask(model)).text == "ok"
     assert (await ask(model)).text == "ok"
@@ -225,6 +226,52 @@ async def test_servers_that_want_max_completion_tokens(fake: FakeOpenAI) -> None
 
 
 @pytest.mark.parametrize(
+    "no",
+    [
+        "Unsupported value: 'temperature' does not support 0.0 with this model. Only the default (1) value is allowed.",
+        "Unsupported parameter: 'temperature' is not supported with this model.",
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+async def test_models_that_take_no_temperature(fake: FakeOpenAI, no: str, first: bool) -> None:
+    """Reasoning models refuse both, one after the other."""
+    for said in (no, NO_TOKENS) if first else (NO_TOKENS, no):
+        fake.will(Fail(400, {"error": {"message": said, "code": "unsupported_value"}}))
+    model = model_at(fake)
+    assert (await ask(model)).text == "ok"
+    assert (await ask(model)).text == "ok"
+    assert len(fake.requests) == 4
+    assert "temperature" in fake.requests[0]
+    for body in fake.requests[2:]:
+        assert sorted(body) == ["max_completion_tokens", "messages", "model"]
+
+
+async def test_many_calls_at_once_learn_it_together(fake: FakeOpenAI) -> None:
+    no = {"error": {"message": "Unsupported value: 'temperature' does not support 0 with this model."}}
+    fake.will(*[Fail(400, no)] * 4)
+    model = model_at(fake)
+    assert [output.text for output in await asyncio.gather(*(ask(model) for _ in range(4)))] == ["ok"] * 4
+
+
+async def test_a_temperature_out_of_range_is_the_users_to_mend(fake: FakeOpenAI) -> None:
+    fake.will(Fail(400, {"error": {"message": "temperature must be at most 1, got 1.5"}}))
+    with pytest.raises(ModelRequestError, match="at most 1"):
+        await ask(model_at(fake))
+    assert len(fake.requests) == 1
+
+
+async def test_a_refusal_of_the_temperature_in_other_words_names_the_setting(fake: FakeOpenAI) -> None:
+    """What the message says to do must work when typed."""
+    fake.will(Fail(422, {"error": {"message": "temperature is not supported here"}}))
+    with pytest.raises(ModelRequestError) as caught:
+        await ask(model_at(fake))
+    typed = str(caught.value).partition("--set 'model_options.")[2].partition("'")[0]
+    options = read_arguments(None, {}, [typed])
+    assert (await ask(model_at(fake, **options))).text == "ok"
+    assert "temperature" not in fake.requests[-1]
+
+
+@pytest.mark.parametrize(
     ("said", "hint"),
     [
         (
@@ -233,7 +280,6 @@ async def test_servers_that_want_max_completion_tokens(fake: FakeOpenAI) -> None
         ),
         ("This model's maximum context length is 8192 tokens.", "fewer or smaller frames"),
         ("tiny is not a multimodal model", "a model that sees"),
-        ("Unsupported value: 'temperature' does not support 0.0 with this model.", "{'temperature': None}"),
     ],
 )
 async def test_refusals_come_with_the_next_step(fake: FakeOpenAI, said: str, hint: str) -> None:

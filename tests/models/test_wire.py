@@ -161,8 +161,9 @@ async def test_reasoning_from_a_field_of_its_own_is_not_sent_back() -> None:
 
 
 async def test_extra_fields_are_merged_and_none_takes_one_out() -> None:
-    body = await write([SYSTEM, Message("user", ("?",))], extra={"top_p": 0.9, "temperature": None})
+    body = await write([SYSTEM, Message("user", ("?",))], extra={"top_p": 0.9, "temperature": None, "max_tokens": {}})
     assert body["top_p"] == 0.9
+    assert "max_tokens" not in body
     assert "temperature" not in body
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import os
 import re
 import time
@@ -40,7 +41,10 @@ __all__ = ["EndpointOptions", "OpenAIModel"]
 
 _OPENAI_URL = "https://api.openai.com/v1"
 _UNKNOWN_MODEL = re.compile(rb"(?i)model_not_found|model\b.{0,100}(?:does not exist|not found)")
+_NO_TEMPERATURE = re.compile(rb"(?i)temperature\b.{0,40}(?:does not support|not supported)")
 _MODELS_SECONDS = 10.0
+
+logger = logging.getLogger(__name__)
 
 
 class OpenAIModel:
@@ -74,6 +78,7 @@ class OpenAIModel:
         self._headers = _headers(key, url)
         self._patience = Patience(max_in_flight=self.options.max_in_flight, max_attempts=self.options.max_attempts)
         self._wants_completion_tokens = False
+        self._takes_temperature = True
         self._is_local = url.host in ("localhost", "127.0.0.1", "::1")
 
     @classmethod
@@ -119,6 +124,8 @@ class OpenAIModel:
         """One attempt."""
         if self._wants_completion_tokens and "max_tokens" in request:
             request["max_completion_tokens"] = request.pop("max_tokens")
+        if not self._takes_temperature:
+            request.pop("temperature", None)
         status, headers, body = await self._send("POST", "chat/completions", orjson.dumps(request))
         self._patience.has_answered = True
         if status == 200:
@@ -128,6 +135,11 @@ class OpenAIModel:
                 raise ModelReplyError(self._redactor.clean(str(e))) from None
         if status == 400 and b"max_completion_tokens" in body and "max_tokens" in request:
             self._wants_completion_tokens = True
+            return await self._ask(request, asked)
+        if status == 400 and "temperature" in request and _NO_TEMPERATURE.search(body):
+            if self._takes_temperature:
+                logger.info("%s takes no temperature and is asked without one", self.name)
+            self._takes_temperature = False
             return await self._ask(request, asked)
         error = refusal(self._redactor, self.base_url, self.name, status, headers, body)
         if status == 404 or (status == 400 and _UNKNOWN_MODEL.search(body)):

@@ -37,7 +37,10 @@ _HINTS = (
         r"(?i)not a multimodal|does not support image|image input",
         "choose a model that sees",
     ),
-    (r"(?i)'?temperature'?.{0,40}(?:not supported|does not support|unsupported)", "set extra to {'temperature': None}"),
+    (
+        r"(?i)'?temperature'?.{0,40}(?:not supported|does not support|unsupported)",
+        "leave it out with --set 'model_options.extra.temperature={}'",
+    ),
 )
 
 

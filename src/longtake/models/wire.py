@@ -36,9 +36,9 @@ class EndpointOptions:
 
     ``tool_style``: ``native`` fields, or ``hermes`` text for servers that take no tools. ``tool_images``: frames of a
     tool result in the ``tool`` message itself (vLLM) or in a ``user`` message after it (works everywhere).
-    ``extra`` is merged into each request; a None in it takes a field out. ``prices``: by prefix of the model's name;
-    None reads the table that ``$LONGTAKE_PRICES`` names. ``timeout_seconds`` bounds one attempt, ``idle_seconds``
-    a reply that has begun and stalls."""
+    ``extra`` is merged into each request; None in it, or ``{}`` (TOML has no None), takes a field out. ``prices``: by
+    prefix of the model's name; None reads the table that ``$LONGTAKE_PRICES`` names. ``timeout_seconds`` bounds one
+    attempt, ``idle_seconds`` a reply that has begun and stalls."""
 
     tool_style: Literal["native", "hermes"] = "native"
     tool_images: Literal["user", "tool"] = "user"
@@ -102,7 +102,7 @@ async def write_request(
     if tools and not hermes:
         body["tools"] = [tool_schema(tool) for tool in tools]
     body |= options.extra
-    return {name: value for name, value in body.items() if value is not None}
+    return {name: value for name, value in body.items() if value is not None and value != {}}
 
 
 @dataclass(frozen=True, slots=True)
