@@ -17,22 +17,24 @@ from ..types import JSON, GenerateConfig, Message, ModelOutput, Source, TimeSpan
 from .support import (
     Line,
     about_writing,
+    closeness,
     content_words,
     coverage,
     expected_form,
+    names_asked,
     passages,
+    wanted_words,
     without_speaker,
-    without_writing_words,
 )
 
 __all__ = ["Reader"]
 
 _LAST_TURN = "your last turn"
-STRONG, WEAK = 0.6, 0.3
+STRONG, WEAK = 0.8, 0.55
 """Share of the question's words that a passage must hold: to stop searching, and to be an answer at all."""
-FORM_BONUS = 0.25
-"""Added when a passage has the form the question asks for (a name, a price, a time, a number)."""
-BESIDE = 0.15
+CLOSE_BONUS = 0.1
+"""For the better of two passages: the words of the question stand close together in it."""
+BESIDE = 0.25
 """Share of the question's words that must stand beside an option: being mentioned somewhere is no support."""
 TIE = 0.02
 LENGTH_COST = 0.08
@@ -83,11 +85,13 @@ class _Case:
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """A passage that supports an answer, and how well."""
+    """A passage that supports an answer. ``support`` is how much of the question it holds, ``rank`` says which of
+    several is better."""
 
     answer: str
     passage: Sequence[Line]
     support: float
+    rank: float
 
     @property
     def span(self) -> TimeSpan:
@@ -164,9 +168,9 @@ def _places(case: _Case) -> list[_Finding]:
     video is a place too, since the answer may follow it."""
     findings = _of_options(case) if case.options else _of_question(case, asked_too=True)
     places = list[_Finding]()
-    for finding in sorted(findings, key=lambda finding: -finding.support):
+    for finding in sorted(findings, key=lambda finding: -finding.rank):
         apart = all(abs(finding.span.start - place.span.start) > 2 * MARGIN_SECONDS for place in places)
-        if finding.support >= WEAK and apart and len(places) < MAX_PLACES:
+        if apart and len(places) < MAX_PLACES:
             places.append(finding)
     return places
 
@@ -195,34 +199,41 @@ def _sources(search: ToolSpec) -> list[str]:
 def _best(case: _Case) -> _Finding | None:
     """The best supported answer among the lines seen so far; None when no support reaches `WEAK`, or when two options
     are supported alike."""
-    findings = sorted(_of_options(case) if case.options else _of_question(case), key=lambda f: -f.support)
-    if not findings or findings[0].support < WEAK:
+    findings = sorted(_of_options(case) if case.options else _of_question(case), key=lambda f: -f.rank)
+    if not findings:
         return None
     best = findings[0]
-    alike = (f for f in findings if best.support - f.support < TIE and f.answer != best.answer)
+    alike = (f for f in findings if best.rank - f.rank < TIE and f.answer != best.answer)
     return None if case.options and any(alike) else best
 
 
 def _of_question(case: _Case, *, asked_too: bool = False) -> list[_Finding]:
-    wanted = without_writing_words(content_words(case.question))
+    """Passages that hold enough of the question's words. Who says a line is not what it says."""
+    wanted = wanted_words(case.question)
     form = expected_form(case.question)
     found = list[_Finding]()
     for passage in passages(case.lines):
+        said = " ".join(without_speaker(line.text) for line in passage)
+        share = coverage(wanted, said)
+        answers = not _only_asks(passage) and (form is None or form.search(said) is not None)
+        if share < WEAK or not (answers or asked_too):
+            continue
+        rank = share + CLOSE_BONUS * closeness(wanted, said) - LENGTH_COST * (len(passage) - 1)
         text = " ".join(line.text for line in passage)
-        share = coverage(wanted, text)
-        if share and (asked_too or not _only_asks(passage)):
-            bonus = FORM_BONUS if form and form.search(text) else 0.0
-            support = share + bonus - LENGTH_COST * (len(passage) - 1)
-            found.append(_Finding(_narrowed(text, wanted, form), passage, support))
+        found.append(_Finding(_narrowed(text, wanted, form), passage, share if answers else 0.0, rank))
     return found or _by_form(case)
 
 
 def _narrowed(text: str, wanted: dict[str, float], form: re.Pattern[str] | None) -> str:
-    """Of several lines of writing that stand together, the one that is asked for, if one stands out."""
+    """Of several lines of writing that stand together, the fewest in a row that hold what the whole holds."""
     parts = text.split(" / ")
-    shares = [coverage(wanted, part) + (FORM_BONUS if form and form.search(part) else 0.0) for part in parts]
-    best = max(shares)
-    return parts[shares.index(best)] if best > FORM_BONUS and shares.count(best) == 1 else text
+    whole = coverage(wanted, text)
+    for length in range(1, len(parts)):
+        for start in range(len(parts) - length + 1):
+            run = " / ".join(parts[start : start + length])
+            if coverage(wanted, run) >= whole and (form is None or form.search(run)):
+                return run
+    return text
 
 
 def _by_form(case: _Case) -> list[_Finding]:
@@ -231,18 +242,18 @@ def _by_form(case: _Case) -> list[_Finding]:
     seen = [line for line in case.lines if line.source == "screen"]
     if not about_writing(case.question) or not seen:
         return []
-    if form := expected_form(case.question):
+    if form := names_asked(case.question) or expected_form(case.question):
         matches = [(line, form.search(line.text.replace(" / ", " "))) for line in seen]
         fitting = [(line, match[0]) for line, match in matches if match and len(match[0]) >= len(line.text) / 3]
         longest = max(fitting, key=lambda fit: fit[0].span.duration, default=None)
-        return [_Finding(longest[1], [longest[0]], WEAK)] if longest else []
+        return [_Finding(longest[1], [longest[0]], WEAK, WEAK)] if longest else []
     distinct = list({line.text: line for line in seen}.values())
-    return [_Finding(line.text, [line], WEAK) for line in distinct] if len(distinct) <= FEW_LINES else []
+    return [_Finding(line.text, [line], WEAK, WEAK) for line in distinct] if len(distinct) <= FEW_LINES else []
 
 
 def _of_options(case: _Case) -> list[_Finding]:
     """How well a passage supports each option: the option's own words, seen beside those of the question."""
-    asked = content_words(case.question)
+    asked = wanted_words(case.question)
     own = {letter: _distinguishing(letter, case.options) for letter in case.options}
     whole = {letter: content_words(option) for letter, option in case.options.items()}
     found = list[_Finding]()
@@ -255,10 +266,9 @@ def _of_options(case: _Case) -> list[_Finding]:
             share = coverage(words, text)
             # of "a cat" and "a black cat" the longer one fits better where both do
             length = TIE * sum(coverage({word: 1.0}, text) for word in whole[letter])
-            cost = LENGTH_COST * (len(passage) - 1)
-            if share:
-                support = share * (WEAK + (1 - WEAK) * (beside - cost)) + length
-                found.append(_Finding(letter, passage, support))
+            if share > 0.5:
+                rank = share * (beside - LENGTH_COST * (len(passage) - 1)) + length
+                found.append(_Finding(letter, passage, share * beside, rank))
     return found
 
 
