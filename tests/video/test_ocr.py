@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from clips import write_frames
-from longtake.errors import MissingExtraError, SpanError, VideoDecodeError
+from longtake.errors import MissingExtraError, SpanError, VideoError
 from longtake.types import Box, Cue, TimeSpan
 from longtake.video import ocr
 from longtake.video.decode import Video
 from longtake.video.journal import Journal
 from longtake.video.sightings import Line, Sighting, blocks_to_cues, moment_spans, skim_spans, written
+from longtake.video.text import TimedText
 
 needs_engine = pytest.mark.skipif(
     find_spec("rapidocr") is None or find_spec("onnxruntime") is None, reason="the ocr extra is not installed"
@@ -252,7 +253,7 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(tmp_path: Path, count_pict
 def test_moments_are_read_exactly_and_closely(tmp_path: Path) -> None:
     small = sign(("gate code 4417", (30, 30), 16), size=(320, 180))
     video = film(tmp_path / "v.mp4", [*[sign(size=(320, 180))] * 7, small, *[sign(size=(320, 180))] * 22], gop=100)
-    (cue,) = ocr.read_moments(video, [0.75, 0.2])
+    (cue,) = ocr.read_moments(video, [0.75, 0.2]).cues
     assert cue.text == "gate code 4417"
     assert cue.span.start == 0.75
     assert cue.span.duration == pytest.approx(0.1)
@@ -271,9 +272,29 @@ def test_damaged_parts_are_passed_over_with_a_warning(tmp_path: Path) -> None:
     found = ocr.skim(video)
     assert {"HARBOUR CAFE\nopen 8-18", "PLATFORM 9"} <= {cue.text for cue in found.cues}
     assert found.warnings
-    assert all("no text is read at" in warning for warning in found.warnings)
-    with pytest.raises(VideoDecodeError, match="damaged"):
-        ocr.read_moments(video, [0.1, 5.0])
+    assert all("no text is read there" in warning for warning in found.warnings)
+    near = ocr.read_moments(video, [0.1, 5.0])
+    assert near.warnings == ("the pictures from 5.0 s to 6.0 s cannot be decoded, so no text is read there",)
+    assert ocr.read_moments(video, [5.0]).cues == ()
+
+
+@needs_engine
+def test_a_stopped_pass_ends_at_the_next_picture(tmp_path: Path, count_pictures: Counter) -> None:
+    words = ["ALPHA", "BRAVO", "CARGO", "DELTA"]
+    video = film(tmp_path / "v.mp4", [sign((word, (100, 100), 60)) for word in words for _ in range(10)])
+    text = TimedText(video)
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            text.stop()
+
+    with pytest.raises(VideoError, match="was stopped"):
+        text.cues("screen", on_progress=stop)
+    assert count_pictures() == 2
+    with pytest.raises(VideoError, match="was stopped"):
+        text.read_screen([0.5])
+    assert [cue.text for cue in TimedText(video).cues("screen")] == words
+    assert count_pictures() == 4
 
 
 def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

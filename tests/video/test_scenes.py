@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from clips import Pixels, repeat, truncate, write_frames
-from longtake.errors import SpanError
+from longtake.errors import SpanError, VideoError
 from longtake.media import TimeSpan
 from longtake.video.decode import Video
 from longtake.video.scenes import detect
@@ -176,3 +176,17 @@ def test_a_long_video_of_still_pictures(tmp_path: Path) -> None:
 def test_real_footage(shared_videos: Path) -> None:
     scenes = detect(Video.open(shared_videos / "billiards_22s.mp4"))
     assert sum(scene.duration for scene in scenes) == pytest.approx(scenes[-1].end)
+
+
+def test_a_check_ends_the_search(tmp_path: Path) -> None:
+    video = write(tmp_path / "a.mp4", shots([50, 50]))
+    calls: list[int] = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 70:
+            raise VideoError("stopped")
+
+    with pytest.raises(VideoError, match="stopped"):
+        detect(video, check=check)
+    assert len(detect(video)) == 2

@@ -96,6 +96,21 @@ def test_an_interrupted_pass_keeps_the_pieces_it_has(tmp_path: Path, monkeypatch
     assert [cue.span for cue in cues] == sorted(cue.span for cue in cues)
 
 
+def test_a_check_ends_a_pass_at_the_next_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "v.mp4"
+    write_clock(path, num_frames=50, audio_start=0.0, audio_seconds=2.0)
+    calls: list[int] = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise VideoError("stopped")
+
+    with pytest.raises(VideoError, match="stopped"):
+        transcribe(Video.open(path), Listener(), check=check)
+    assert len(calls) == 2
+
+
 def test_sound_that_cannot_be_decoded_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "v.mp4"
     path.write_bytes(b"no sound")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,33 @@ def test_an_unreadable_subtitle_file_is_an_error_each_time(folder: Path, tmp_pat
             broken.search("words")
 
 
+@pytest.mark.parametrize("content", ["nothing here", "", "WEBVTT\n"])
+def test_a_bad_file_beside_the_video_is_said_and_hides_no_track(
+    tmp_path: Path, shared_videos: Path, content: str
+) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes((shared_videos / "nasa_13013.mp4").read_bytes())
+    (tmp_path / "film.srt").write_text(content)
+    timed = TimedText(Video.open(path), ocr=False)
+    assert timed.cues("subtitles")[0].text.startswith("NAR: This is the optical")
+    assert len(timed.warnings) == 1
+    assert "film.srt" in timed.warnings[0]
+    assert timed.warnings[0].endswith("it is not used")
+
+
+def test_a_bad_file_beside_a_video_without_tracks_is_no_source(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "w.mp4"
+    path.write_bytes((folder / "v.mp4").read_bytes())
+    (tmp_path / "w.srt").write_text("")
+    timed = TimedText(Video.open(path), ocr=False)
+    assert timed.sources() == ()
+    assert timed.cues("subtitles") == ()
+    assert len(timed.warnings) == 1
+    gone = TimedText(Video.open(path, subtitles=tmp_path / "gone.srt"), ocr=False)
+    with pytest.raises(VideoError, match=r"gone\.srt"):
+        gone.cues("subtitles")
+
+
 def test_warnings_say_what_was_wrong(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "s.srt"
     path.write_text("1\n00:00:01,000 --> 00:00:02,000\nfine\n\n2\n00:00:05,000 --> 00:00:9x\nbad\n")
@@ -122,7 +150,7 @@ def skims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Makes the pass over the pictures cheap and counts it."""
     calls: list[int] = []
 
-    def skim(video: Video, on_progress: ocr.Progress | None = None) -> CueList:
+    def skim(video: Video, on_progress: ocr.Progress | None, check: Callable[[], None]) -> CueList:
         calls.append(1)
         if on_progress:
             on_progress(1, 1)
@@ -183,7 +211,7 @@ def test_threads_that_ask_at_once_read_once(folder: Path, skims: list[int]) -> N
 def test_subtitles_do_not_wait_for_the_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
-    def skim(video: Video, on_progress: ocr.Progress | None = None) -> CueList:
+    def skim(video: Video, on_progress: ocr.Progress | None, check: Callable[[], None]) -> CueList:
         begun.set()
         assert go_on.wait(10)
         return CueList(())

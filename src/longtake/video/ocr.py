@@ -6,6 +6,7 @@ How readings become cues is in `sightings`. Runs when called, never in the backg
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import threading
@@ -20,14 +21,17 @@ import numpy.typing as npt
 
 from ..errors import MissingExtraError, VideoDecodeError
 from ..store import cache_dir
-from ..types import JSON, Box, Cue, TimeSpan
+from ..types import JSON, Box, TimeSpan
 from .cue_list import CueList
 from .decode import Video
 from .journal import Journal
 from .scenes import detect
 from .sightings import Line, Sighting, blocks_to_cues, moment_spans, skim_spans
+from .workers import nothing
 
 __all__ = ["Progress", "available", "moments", "read_moments", "read_picture", "skim"]
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) pictures."""
@@ -168,76 +172,78 @@ def _from_json(value: Any) -> tuple[Line, ...]:
 
 def _pictures(
     video: Video, seconds: Sequence[float], max_pixels: int, min_pixels: int
-) -> Iterator[tuple[float, npt.NDArray[np.uint8] | VideoDecodeError]]:
-    """(moment, picture), or the error in place of the picture where the file is damaged."""
+) -> Iterator[tuple[float, npt.NDArray[np.uint8] | None]]:
+    """(moment, picture), None in place of the picture where the file is damaged."""
     for at in range(0, len(seconds), _CHUNK):
         chunk = seconds[at : at + _CHUNK]
         try:
-            frames = video.frames_at(chunk, max_pixels=max_pixels, min_pixels=min_pixels)
-        except VideoDecodeError:
-            for moment in chunk:
-                try:
-                    yield moment, video.frames_at([moment], max_pixels=max_pixels, min_pixels=min_pixels).pixels[0]
-                except VideoDecodeError as e:
-                    yield moment, e
-        else:
-            yield from zip(chunk, frames.pixels, strict=True)
+            frames, rows = video.readable_rows(chunk, max_pixels=max_pixels, min_pixels=min_pixels)
+        except VideoDecodeError as e:
+            log.warning("%s", e)
+            yield from ((moment, None) for moment in chunk)
+            continue
+        found = dict(zip(rows.tolist(), frames.pixels, strict=True))
+        yield from ((moment, found.get(row)) for row, moment in enumerate(chunk))
 
 
 def _sightings(
-    video: Video, seconds: Sequence[float], on_progress: Progress | None, *, max_pixels: int, min_pixels: int = 0
-) -> tuple[list[Sighting], dict[float, VideoDecodeError]]:
-    """What is read at ``seconds`` (ascending), and what went wrong at those where the file is damaged."""
+    video: Video,
+    seconds: Sequence[float],
+    on_progress: Progress | None,
+    check: Callable[[], None],
+    *,
+    max_pixels: int,
+    min_pixels: int = 0,
+) -> tuple[list[Sighting], tuple[str, ...]]:
+    """What is read at ``seconds`` (ascending), and a sentence about those where the file is damaged."""
     folder = cache_dir("text", video.info.fingerprint)
     journal = Journal(folder / f"screen-v{VERSION}-{max_pixels}.jsonl")
     known = {moment: _from_json(value) for moment, value in journal.load().items()}
     missing = [moment for moment in seconds if moment not in known]
     done = len(seconds) - len(missing)
-    damaged: dict[float, VideoDecodeError] = {}
     pictures = _Pictures()
     if on_progress:
         on_progress(done, len(seconds))
     for moment, picture in _pictures(video, missing, max_pixels, min_pixels):
-        if isinstance(picture, VideoDecodeError):
-            damaged[moment] = picture
-        else:
+        check()
+        if picture is not None:
             known[moment] = pictures.lines(picture)
             journal.add(moment, _to_json(known[moment]))
         done += 1
         if on_progress:
             on_progress(done, len(seconds))
-    return [Sighting(moment, known[moment]) for moment in seconds if moment in known], damaged
+    damaged = [moment for moment in seconds if moment not in known]
+    said = (f"{video.damaged_stretches(damaged)}, so no text is read there",) if damaged else ()
+    return [Sighting(moment, known[moment]) for moment in seconds if moment in known], said
 
 
-def skim(video: Video, on_progress: Progress | None = None) -> CueList:
+def skim(video: Video, on_progress: Progress | None = None, check: Callable[[], None] = nothing) -> CueList:
     """On-screen text of the whole video, one pass over its scenes (see `moments` for which pictures).
 
     Text shown for less than the distance of two pictures of a scene may be missed; `read_moments` reads where it
-    is asked. Spans: see `skim_spans`. Damaged parts are passed over with a warning. Interrupted, the next call goes
-    on where this one stopped. Raises `MissingExtraError` without the ``[ocr]`` extra."""
+    is asked. Spans: see `skim_spans`. Damaged parts are passed over with a warning. ``check`` is called between
+    pictures and may raise; interrupted, the next call goes on where this one stopped. Raises `MissingExtraError`
+    without the ``[ocr]`` extra."""
     _require()
-    scenes = detect(video)
+    scenes = detect(video, check=check)
     seconds = moments(scenes, video.keyframe_seconds(), video.info.duration_seconds)
-    sightings, damaged = _sightings(video, seconds, on_progress, max_pixels=SKIM_PIXELS)
+    sightings, warnings = _sightings(video, seconds, on_progress, check, max_pixels=SKIM_PIXELS)
     spans = skim_spans([sighting.seconds for sighting in sightings], scenes)
-    cues = blocks_to_cues(sightings, spans, max_gap_seconds=2.5 * SKIM_SECONDS)
-    return CueList(cues, tuple(f"no text is read at {moment:.1f} s: {e}" for moment, e in damaged.items()))
+    return CueList(blocks_to_cues(sightings, spans, max_gap_seconds=2.5 * SKIM_SECONDS), warnings)
 
 
-def read_moments(video: Video, seconds: Sequence[float]) -> tuple[Cue, ...]:
+def read_moments(video: Video, seconds: Sequence[float], check: Callable[[], None] = nothing) -> CueList:
     """On-screen text of exactly the pictures shown at ``seconds``, at full useful resolution.
 
-    A line seen at moments up to 10 s apart is one cue from the first to the last. Raises `SpanError` for a moment
-    outside the video, `VideoDecodeError` for one where it is damaged and `MissingExtraError` without the ``[ocr]``
-    extra."""
+    A line seen at moments up to 10 s apart is one cue from the first to the last. Damaged pictures are passed over
+    with a warning; ``check`` as for `skim`. Raises `SpanError` for a moment outside the video and
+    `MissingExtraError` without the ``[ocr]`` extra."""
     _require()
     ordered = sorted({round(moment, 6) for moment in seconds})
-    sightings, damaged = _sightings(video, ordered, None, max_pixels=CLOSE_PIXELS, min_pixels=CLOSE_PIXELS // 4)
-    if damaged:
-        raise next(iter(damaged.values()))
+    sightings, warnings = _sightings(video, ordered, None, check, max_pixels=CLOSE_PIXELS, min_pixels=CLOSE_PIXELS // 4)
     frame_seconds = 1 / video.info.average_fps if video.info.average_fps > 0 else 0.04
     spans = moment_spans([sighting.seconds for sighting in sightings], frame_seconds)
-    return blocks_to_cues(sightings, spans, max_gap_seconds=SKIM_SECONDS)
+    return CueList(blocks_to_cues(sightings, spans, max_gap_seconds=SKIM_SECONDS), warnings)
 
 
 def _require() -> None:

@@ -6,7 +6,7 @@ dissolve are none. The pictures it looks at come from `thumbs`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -19,6 +19,7 @@ from ..store import cache_dir, digest, kept
 from .decode import Video
 from .probe import probe
 from .thumbs import NUM_LUMA, Thumbs, difference, thumbs_of
+from .workers import nothing
 
 __all__ = ["detect"]
 
@@ -42,13 +43,16 @@ class SceneList:
     spans: tuple[TimeSpan, ...]
 
 
-def detect(video: Video, *, threshold: float = 15.0, min_scene_seconds: float = 0.5) -> list[TimeSpan]:
+def detect(
+    video: Video, *, threshold: float = 15.0, min_scene_seconds: float = 0.5, check: Callable[[], None] = nothing
+) -> list[TimeSpan]:
     """The scenes of ``video`` in order: they cover ``[0, duration)`` without a gap. A still video is one scene.
 
     ``threshold`` is how far two pictures in a row must be apart for a cut, in steps of brightness and colour (0 to
     255, mean over the picture); lower finds more. No scene is shorter than ``min_scene_seconds``, unless the video
     is: of two changes closer together the weaker one is dropped. A scene starts at the time of its first picture.
-    Found once and then kept on disk. Raises `VideoDecodeError` if nothing can be decoded."""
+    Found once and then kept on disk. ``check`` is called all along, from several threads, and may raise to end the
+    pass. Raises `VideoDecodeError` if nothing can be decoded."""
     if not (threshold > 0 and min_scene_seconds >= 0):
         raise SpanError(
             "scenes need threshold > 0 and min_scene_seconds >= 0, got "
@@ -56,13 +60,13 @@ def detect(video: Video, *, threshold: float = 15.0, min_scene_seconds: float = 
         )
     name = f"scenes-{digest([VERSION, threshold, min_scene_seconds])[:16]}.json"
     path = cache_dir("scenes", video.info.fingerprint) / name
-    return list(kept(SceneList, path, lambda: _detect(video, threshold, min_scene_seconds)).spans)
+    return list(kept(SceneList, path, lambda: _detect(video, threshold, min_scene_seconds, check)).spans)
 
 
-def _detect(video: Video, threshold: float, min_scene_seconds: float) -> SceneList:
+def _detect(video: Video, threshold: float, min_scene_seconds: float, check: Callable[[], None]) -> SceneList:
     track = probe(video.path)
     changes = _Changes(threshold)
-    for thumbs in thumbs_of(track, alike=threshold / 2):
+    for thumbs in thumbs_of(track, alike=threshold / 2, check=check):
         changes.add(thumbs, np.array([track.seconds(int(p)) for p in thumbs.pts]))
     end = video.info.duration_seconds
     edges = [0.0, *_far_enough(changes.found(), min_scene_seconds, end), end]

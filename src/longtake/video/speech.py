@@ -21,9 +21,10 @@ from av.error import FFmpegError
 
 from ..errors import MissingExtraError, VideoDecodeError, VideoError
 from ..store import cache_dir, digest
-from ..types import Cue, TimeSpan
+from ..types import JSON, Cue, TimeSpan
 from .decode import Video
 from .journal import Journal
+from .workers import nothing
 
 __all__ = ["Recogniser", "Spoken", "Whisper", "available", "sound", "transcribe"]
 
@@ -93,12 +94,16 @@ class Whisper:
 
 
 def transcribe(
-    video: Video, recogniser: Recogniser, on_progress: Callable[[int, int], None] | None = None
+    video: Video,
+    recogniser: Recogniser,
+    on_progress: Callable[[int, int], None] | None = None,
+    check: Callable[[], None] = nothing,
 ) -> tuple[Cue, ...]:
     """What is said in the first sound track of ``video``, in order of time; () if it has none.
 
-    ``on_progress(done, total)`` counts seconds of sound. Interrupted, the next call goes on with the piece it was
-    at. Raises `VideoDecodeError` if the sound cannot be decoded."""
+    ``on_progress(done, total)`` counts seconds of sound. ``check`` is called at every sentence and may raise;
+    interrupted, the next call goes on with the piece it was at. Raises `VideoDecodeError` if the sound cannot be
+    decoded."""
     if not video.info.has_audio:
         return ()
     key = digest([VERSION, PIECE_SECONDS, recogniser.name])[:16]
@@ -107,9 +112,14 @@ def transcribe(
     total = round(video.info.duration_seconds)
     cues: list[Cue] = []
     for start, samples in sound(video.path):
+        check()
         at = round(start, 6)
         if at not in known:
-            known[at] = [asdict(spoken) for spoken in recogniser.recognise(samples)]
+            said: list[JSON] = []
+            for spoken in recogniser.recognise(samples):
+                check()
+                said.append(asdict(spoken))
+            known[at] = said
             journal.add(at, known[at])
         cues += _cues(known[at], start, video.info.duration_seconds)
         if on_progress:

@@ -11,10 +11,9 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, MissingExtraError
+from ..errors import ConfigError, MissingExtraError, VideoError
 from ..store import cache_dir, digest, kept
 from ..types import JSON, Cue, Source, TimeSpan
 from . import ocr, speech
@@ -43,7 +42,10 @@ class TimedText:
     """The timed text of one video. Safe to share among threads; a source is read by one of them, the others wait.
 
     ``ocr`` and ``asr`` allow reading the pictures and hearing the sound; both need their extra. ``asr_model`` is a
-    Whisper size or a folder with weights. ``language`` (two letters) is preferred among several subtitles."""
+    Whisper size or a folder with weights. ``language`` (two letters) is preferred among several subtitles.
+
+    Reading pictures and sound can take minutes and a thread cannot be killed: call `stop` when nobody waits for the
+    words any more, as in the clean-up of a cancelled task."""
 
     def __init__(
         self,
@@ -61,12 +63,16 @@ class TimedText:
         self._language = language
         self._locks = {source: threading.Lock() for source in _SOURCES}  # subtitles do not wait for the pictures
         self._read: dict[Source, CueList] = {}
+        self._notes: dict[str, None] = {}
+        self._stopped = threading.Event()
         self._index_lock = threading.Lock()
         self._indices: dict[tuple[Source, ...], CueIndex] = {}
 
     def sources(self) -> tuple[Source, ...]:
-        """Which sources this video has in this installation, best first. Cheap: reads no text."""
-        has_subtitles = self._sidecar or self._tracks()
+        """Which sources this video has in this installation, best first. Cheap: reads a file beside the video at most.
+
+        A file the user named counts as subtitles unread."""
+        has_subtitles = self._video.subtitles or self._beside.cues or self._tracks()
         allowed = {
             "subtitles": bool(has_subtitles),
             "screen": self._ocr and ocr.available(),
@@ -77,7 +83,19 @@ class TimedText:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What was found wrong in the sources read so far, one sentence each."""
-        return tuple(warning for found in list(self._read.values()) for warning in found.warnings)
+        read = [warning for found in list(self._read.values()) for warning in found.warnings]
+        return tuple(dict.fromkeys([*self._notes, *read]))
+
+    def stop(self) -> None:
+        """Ends what is being recognised at its next picture or sentence, with a `VideoError` where it is awaited.
+
+        For good: this object recognises nothing afterwards. What was recognised is kept on disk, and another
+        `TimedText` goes on there."""
+        self._stopped.set()
+
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise VideoError(f"reading the words of {self._video.path} was stopped; ask again to go on where it was")
 
     def cues(self, source: Source, *, on_progress: ocr.Progress | None = None) -> tuple[Cue, ...]:
         """All cues of ``source`` in order of time; read or recognised once, then kept on disk by content.
@@ -122,9 +140,11 @@ class TimedText:
 
     def read_screen(self, seconds: Sequence[float]) -> tuple[Cue, ...]:
         """Text in exactly the pictures shown at ``seconds``, at full useful resolution; spans as in
-        `ocr.read_moments`. Raises as `cues` does."""
+        `ocr.read_moments`. Raises as `cues` does; damaged pictures are left out and named in `warnings`."""
         self._check("screen")
-        return ocr.read_moments(self._video, seconds)
+        found = ocr.read_moments(self._video, seconds, self._go_on)
+        self._notes.update(dict.fromkeys(found.warnings))
+        return found.cues
 
     # ------------------------------------------------------------------------------------------------- reading
 
@@ -140,8 +160,20 @@ class TimedText:
             raise MissingExtraError("recognising speech needs the asr extra: pip install 'longtake[asr]'")
 
     @cached_property
-    def _sidecar(self) -> Path | None:
-        return self._video.subtitles or find_sidecar(self._video.path, self._language)
+    def _beside(self) -> CueList:
+        """What a file holds that lies beside the video unasked: one that cannot be read is no error, but said."""
+        path = self._video.path
+        sidecar = find_sidecar(path, self._language)
+        if sidecar is None:
+            return CueList(())
+        try:
+            found = read_sidecar(sidecar, stem=path.stem, duration_seconds=self._video.info.duration_seconds)
+        except VideoError as e:
+            found = CueList((), (f"{e}; it is not used",))
+        if not found.cues and not found.warnings:
+            found = CueList((), (f"the subtitle file {sidecar} is empty; it is not used",))
+        self._notes.update(dict.fromkeys(found.warnings))
+        return found
 
     def _tracks(self) -> bool:
         return any(is_text_track(track) for track in self._video.info.subtitle_tracks)
@@ -151,8 +183,10 @@ class TimedText:
 
         Files take milliseconds and are read each time; a track may mean reading gigabytes and is kept."""
         info, path = self._video.info, self._video.path
-        if self._sidecar:
-            return read_sidecar(self._sidecar, stem=path.stem, duration_seconds=info.duration_seconds)
+        if self._video.subtitles:
+            return read_sidecar(self._video.subtitles, stem=path.stem, duration_seconds=info.duration_seconds)
+        if self._beside.cues:
+            return self._beside
         if not self._tracks():
             return CueList(())
 
@@ -164,11 +198,11 @@ class TimedText:
         return self._kept("subtitles", [self._language], read)
 
     def _screen(self, on_progress: ocr.Progress) -> CueList:
-        return self._kept("screen", [ocr.VERSION], lambda: ocr.skim(self._video, on_progress))
+        return self._kept("screen", [ocr.VERSION], lambda: ocr.skim(self._video, on_progress, self._go_on))
 
     def _speech(self, on_progress: ocr.Progress) -> CueList:
         def read() -> CueList:
-            return CueList(speech.transcribe(self._video, speech.Whisper(self._asr_model), on_progress))
+            return CueList(speech.transcribe(self._video, speech.Whisper(self._asr_model), on_progress, self._go_on))
 
         return self._kept("speech", [speech.VERSION, self._asr_model], read)
 

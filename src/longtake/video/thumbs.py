@@ -65,12 +65,13 @@ def difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArra
     return apart[..., :NUM_LUMA].mean(axis=-1) + 2 * apart[..., NUM_LUMA:].mean(axis=-1)
 
 
-def thumbs_of(track: Track, alike: float) -> Iterator[Thumbs]:
+def thumbs_of(track: Track, alike: float, check: Callable[[], None]) -> Iterator[Thumbs]:
     """Tiny pictures in order of time, a group of pictures at a time.
 
     Groups between key frames less than ``alike`` apart, without a packet that stands out, give their key frame only.
-    Pictures no other refers to are left out, but beside a packet that stands out."""
-    groups = _groups(track)
+    Pictures no other refers to are left out, but beside a packet that stands out. ``check`` is called at every packet
+    and may raise."""
+    groups = _groups(track, check)
     sources: dict[int, tuple[InputContainer, VideoStream]] = {}
 
     def read(number: int) -> Thumbs:
@@ -83,7 +84,7 @@ def thumbs_of(track: Track, alike: float) -> Iterator[Thumbs]:
         if source is None:
             container = open_container(track.path)
             source = sources[threading.get_ident()] = (container, _fast_stream(container, track))
-        return _read_group(*source, group)
+        return _read_group(*source, group, check)
 
     num_workers = os.cpu_count() or 1
     pool = ThreadPoolExecutor(num_workers)
@@ -114,7 +115,7 @@ def _fast_stream(container: InputContainer, track: Track) -> VideoStream:
     return stream
 
 
-def _groups(track: Track) -> list[_Group]:
+def _groups(track: Track, check: Callable[[], None]) -> list[_Group]:
     """Reads all packets and decodes the key frames."""
     found: list[list[int]] = []  # first, key size, largest other packet
     keys: dict[int, npt.NDArray[np.uint8]] = {}
@@ -122,6 +123,7 @@ def _groups(track: Track) -> list[_Group]:
         stream = _fast_stream(container, track)
         stream.codec_context.skip_frame = "NONKEY"
         for packet in _readable(container, stream):
+            check()
             if packet.is_keyframe and packet.pts is not None:
                 found.append([packet.pts, packet.size, 0])
             elif found:
@@ -158,12 +160,13 @@ def _decoded(stream: VideoStream, packet: Packet[VideoStream] | None) -> list[Vi
         return []
 
 
-def _read_group(container: InputContainer, stream: VideoStream, group: _Group) -> Thumbs:
+def _read_group(container: InputContainer, stream: VideoStream, group: _Group, check: Callable[[], None]) -> Thumbs:
     pts: list[int] = []
     data: list[npt.NDArray[np.uint8]] = []
     ahead: list[Packet[VideoStream]] = []
     latest, stands_out = -(1 << 62), True
     for packet in packets_from(container, stream, group.first):
+        check()
         # packets of the next group are decoded only if pictures of this one turn out to refer to them
         if packet.pts is not None and packet.pts >= group.stop:
             ahead.append(packet)

@@ -19,7 +19,7 @@ from .picture import Look
 from .probe import Track
 from .reader import Reader
 
-__all__ = ["Request", "read", "run_by_deadline", "too_late"]
+__all__ = ["Request", "nothing", "read", "run_by_deadline", "too_late"]
 
 T = TypeVar("T")
 NUM_DECODERS = os.cpu_count() or 1
@@ -153,6 +153,10 @@ class _Work:
             self.num_read += 1
             self.latest = max(target, self.latest or target)
             self.deliver(target, picture)
+
+
+def nothing() -> None:
+    """The ``check`` of work that nobody stops."""
 
 
 def read(request: Request, deadline_seconds: float, deliver: Callable[[int, Picture], None]) -> None:
