@@ -15,7 +15,11 @@ from longtake.types import ToolCall, ToolSpec
 CROP = '{"name": "crop_video", "arguments": {"start_time": 1, "end_time": 2.5}}'
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -103,6 +107,14 @@ def test_calls_inside_thinking_do_not_count() -> None:
 @pytest.mark.parametrize(
     "body",
     [
+        '{"name": "crop_video", "arguments": {"start_time": 1e400}}',
+        '{"name": "crop_video", "arguments": {"start_time": [{"deep": -1e400}]}}',
+        '{"name": "crop_video", "arguments": {"n": 18446744073709551616}}',
+        '{"name": "crop_video", "arguments": {"text": "cut \\ud83d"}}',
+        '{"name": "crop_video", "arguments": {"cut \\ud83d": 1}}',
+        '{"name": "crop_video", "arguments": "{\\"text\\": \\"\\\\ud83d\\"}"}',
+        '{"name": "crop\\udc00", "arguments": {}}',
+        '{"name": "crop_video", "arguments": {"a":' + "[" * 100 + "]" * 100 + "}}",
         '{"name": "crop_video", "arguments": {"start_time": NaN}}',
         '{"name": "crop_video", "arguments": {"start_time": __import__("os")}}',
         '{"name": "crop_video", "arguments": [1, 2]}',
@@ -138,6 +150,13 @@ def test_arguments_of_native_calls() -> None:
     assert read_arguments('"{\\"a\\": 1}"') == {"a": 1}
     for bad in ('{"a": ', "[1]", "null", 3, None):
         assert read_arguments(bad) is None
+
+
+def test_half_a_character_in_the_text_is_replaced() -> None:
+    found = read_tool_calls("cut \ud83d <tool_call>bad \ud83d")
+    assert found.text == "cut \ufffd"
+    assert found.calls[0].malformed == "bad \ufffd"
+    assert read_tool_calls("whole \U0001f600").text == "whole \U0001f600"
 
 
 def test_tools_are_listed_as_json_lines() -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from fake_openai import Say, check_request
 from longtake.errors import ModelReplyError, ModelRequestError, StoreError
+from longtake.models.cache import request_key
 from longtake.models.prices import Price
 from longtake.models.reply import Asked, read_reply
 from longtake.models.wire import EndpointOptions, write_request
@@ -272,6 +273,64 @@ def test_native_calls_that_are_broken() -> None:
     output = said(Say(None, [("crop_video", '{"start_time": '), ("", "{}"), ("zoom", "[1]")], "length"))
     assert [call.malformed for call in output.message.tool_calls] == ['{"start_time": ', "{}", "[1]"]
     assert all(call.arguments == {} for call in output.message.tool_calls)
+
+
+# Whatever JSON can spell: halves of characters, numbers no float and no 64 bits hold, deep nesting.
+odd_texts = st.text(st.characters()) | st.sampled_from(["\ud83d", "a\udc00", "\U0001f600", "<tool_call>"])
+odd_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | odd_texts | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(odd_texts, inner, max_size=3),
+    max_leaves=8,
+)
+odd_json = odd_values.map(lambda value: json.dumps(value).replace("Infinity", "1e400"))
+odd_arguments = odd_json | odd_json.map(json.dumps) | st.sampled_from(["[" * n + "]" * n for n in (70, 300, 900)])
+
+
+@given(content=odd_json, reasoning=odd_json, name=odd_json, id_=odd_json, arguments=odd_arguments, markup=odd_arguments)
+async def test_whatever_a_model_writes_can_be_kept_and_sent_again(
+    content: str, reasoning: str, name: str, id_: str, arguments: str, markup: str
+) -> None:
+    call = f'{{"id": {id_}, "function": {{"name": {name}, "arguments": {arguments}}}}}'
+    in_text = json.dumps(f'Look.<tool_call>{{"name": {name}, "arguments": {markup}}}</tool_call>')
+    for message in (
+        f'{{"content": {content}, "reasoning": {reasoning}, "refusal": {content}, "tool_calls": [{call}]}}',
+        f'{{"content": {in_text}}}',
+    ):
+        body = f'{{"choices": [{{"message": {message}}}], "model": {content}}}'
+        try:
+            output = read_reply(body.encode(), ASKED)
+        except ModelReplyError:
+            assert "NaN" in body or "neither text" in str(read_error(body))
+            continue
+        assert from_json(ModelOutput, to_json(output)) == output
+        answers = [Message("tool", ("x",), tool_call_id=call.id) for call in output.message.tool_calls]
+        conversation = [SYSTEM, output.message, *answers]
+        assert await request_key(None, conversation, [TOOL], CONFIG)
+        for style in ("native", "hermes"):
+            assert orjson.dumps(await write(conversation, tool_style=style))
+
+
+def read_error(body: str) -> ModelReplyError:
+    with pytest.raises(ModelReplyError) as caught:
+        read_reply(body.encode(), ASKED)
+    return caught.value
+
+
+def test_half_an_emoji_is_replaced() -> None:
+    body = rb'{"choices": [{"message": {"content": "cut \ud83d", "reasoning": "\udc00"}, "finish_reason": "stop"}]}'
+    assert read_reply(body, ASKED).message.content == ("<think>\n\ufffd\n</think>\n\n", "cut \ufffd")
+
+
+def test_native_calls_with_values_that_cannot_be_kept() -> None:
+    raw = ['{"at": 1e400}', '{"at": 18446744073709551616}', '{"at": "\\ud83d"}', '"{\\"at\\": -1e400}"']
+    output = said(Say(None, [("zoom", text) for text in raw], "tool_calls"))
+    assert [call.malformed for call in output.message.tool_calls] == raw
+    given = b'{"function": {"name": "zoom", "arguments": {"at": 1e400}}}, {"function": {"name": "z\\ud83d"}}'
+    output = read_reply(b'{"choices": [{"message": {"tool_calls": [' + given + b"]}}]}", ASKED)
+    assert [(c.name, c.malformed) for c in output.message.tool_calls] == [
+        ("zoom", '{"at": Infinity}'),
+        ("z\ufffd", "null"),
+    ]
 
 
 def test_native_calls_get_ids_where_the_server_gives_none_or_the_same() -> None:

@@ -8,6 +8,7 @@ it. Pure text; nothing written by a model is ever evaluated. A call that cannot 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +25,15 @@ __all__ = [
     "render_tool_call",
     "render_tools",
     "tool_schema",
+    "without_surrogates",
 ]
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _NAME = re.compile(r'"name"\s*:\s*"([\w.-]{1,64})"')
 _ARGUMENT_KEYS = ("arguments", "parameters", "args")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,17 @@ def call_id(index: int) -> str:
     return f"call{index:05d}"
 
 
+def without_surrogates(text: str) -> str:
+    """``text`` with U+FFFD for halves of characters (a cut emoji), which no file and no request can hold."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
 def read_tool_calls(text: str, *, first_index: int = 0) -> TextCalls:
     """Every ``<tool_call>`` in ``text`` that is not inside closed thinking; several per reply, closed or not.
 
     An end that was cut off (``<tool_call>{"na``, or even ``<tool_c``) is a malformed call, never part of the answer.
     ``first_index`` numbers the ids: pass how many calls the conversation already has."""
+    text = without_surrogates(text)
     calls = list[ToolCall]()
     said = list[str]()
     for thinking, piece in _split_thinking(text):
@@ -72,12 +82,14 @@ def read_tool_calls(text: str, *, first_index: int = 0) -> TextCalls:
 
 
 def read_arguments(raw: object) -> Mapping[str, JSON] | None:
-    """The arguments of a call as an object: given as one, or as JSON text of one (even encoded twice). Else None."""
+    """The arguments of a call as an object: given as one, or as JSON text of one (even encoded twice). Else None.
+
+    None too for what cannot be stored or sent again: numbers beyond float64 or 64 bits, halves of characters."""
     for _ in range(2):
         if not isinstance(raw, str):
             break
         raw = _load(raw) if raw.strip() else {}
-    return raw if _is_object(raw) else None
+    return raw if _is_object(raw) and _is_plain(raw) else None
 
 
 def render_tool_call(call: ToolCall) -> str:
@@ -155,7 +167,7 @@ def read_call(value: object, index: int = 0) -> ToolCall | None:
         return None
     name = value.get("name")
     arguments = read_arguments(next((value[key] for key in _ARGUMENT_KEYS if key in value), ""))
-    if not isinstance(name, str) or not name or arguments is None:
+    if not isinstance(name, str) or not name or not _is_plain(name) or arguments is None:
         return None
     return ToolCall(call_id(index), name, arguments)
 
@@ -189,6 +201,24 @@ def _no_constant(name: str) -> None:
 
 
 _DECODER = json.JSONDecoder(strict=False, parse_constant=_no_constant)
+
+
+def _is_plain(value: JSON | Mapping[str, JSON], depth: int = 0) -> bool:
+    """Whether every reader and writer of JSON takes ``value``; Python's own takes more than the others."""
+    match value:
+        case str():
+            return not _SURROGATE.search(value)
+        case int():
+            return -(1 << 63) <= value < 1 << 64
+        case float():
+            return math.isfinite(value)
+        case list():
+            return depth < _MAX_DEPTH and all(_is_plain(item, depth + 1) for item in value)
+        case Mapping():
+            parts = (part for pair in value.items() for part in pair)
+            return depth < _MAX_DEPTH and all(_is_plain(part, depth + 1) for part in parts)
+        case None:
+            return True
 
 
 def _is_object(value: object) -> TypeGuard[Mapping[str, JSON]]:
