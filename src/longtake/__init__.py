@@ -60,10 +60,20 @@ def ask(
     save: str | Path | None = None,
     on_event: OnEvent | None = None,
 ) -> Trace:
-    """`ask_async` for callers without an event loop; see there."""
+    """`ask_async` for callers without an event loop; see there. In a notebook: ``await ask_async(...)``."""
     import asyncio
 
     from .agents.ask import ask_async
+    from .errors import ConfigError
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise ConfigError(
+            "an event loop is running here (a notebook?): use 'await ask_async(...)' in place of 'ask(...)'"
+        )
 
     return asyncio.run(
         ask_async(

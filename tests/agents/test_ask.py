@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import longtake
+from clips import write_clock
 from longtake.agents.ask import AskSettings, ask_async, build_agent, read_settings
 from longtake.agents.loop import Event
 from longtake.agents.record import load_trace
@@ -138,6 +139,47 @@ def test_an_answer_stands_without_its_picture(film: Path, tmp_path: Path, monkey
     trace = longtake.ask(film, "What?", model=model, save=tmp_path)
     assert trace.answer is not None
     assert not (tmp_path / "evidence.jpg").exists()
+
+
+@pytest.mark.parametrize("choices", ["a|b", ["a"], ["a", "a"]])
+def test_what_is_no_choice_is_refused(film: Path, choices: object) -> None:
+    with pytest.raises(ConfigError, match="two or more different"):
+        longtake.ask(film, "What?", choices=choices, model=ScriptedModel(["A"]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("choices", "bare"),
+    [
+        (["A. a hat", "B. a cat"], ("a hat", "a cat")),
+        (["(A) a hat", "(B) a cat"], ("a hat", "a cat")),
+        (["A. a hat", "a cat"], ("A. a hat", "a cat")),
+        (["B. a hat", "A. a cat"], ("B. a hat", "A. a cat")),
+    ],
+)
+def test_letters_before_options_are_taken_off_once(film: Path, choices: list[str], bare: tuple[str, ...]) -> None:
+    trace = longtake.ask(film, "What?", choices=choices, model=ScriptedModel(["A"]), agent="direct")
+    assert trace.sample.choices == bare
+
+
+async def test_a_running_loop_is_told_what_to_use(film: Path) -> None:
+    with pytest.raises(ConfigError, match="await ask_async"):
+        longtake.ask(film, "What?")
+
+
+def test_damage_under_the_overview_is_left_out_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.mp4"
+    write_clock(path, fps=10, num_frames=600, gop=20, width=160, height=120)
+    data = bytearray(path.read_bytes())
+    at = len(data) // 3
+    data[at : at + 3000] = bytes(3000)
+    path.write_bytes(bytes(data))
+    for agent in ("direct", "crop"):
+        model = ScriptedModel(["<answer>x</answer>"])
+        trace = longtake.ask(path, "What?", model=model, agent=agent)
+        assert trace.answer is not None
+        opening = model.requests[0].messages[1]
+        assert 30 < opening.num_frames < 64
+        assert "cannot be decoded and are left out" in opening.text
 
 
 def test_an_empty_question_is_refused(film: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from clips import truncate, write_clock
+from longtake.agents.record import load_trace
 
 SUBTITLES = "1\n00:00:02,000 --> 00:00:04,000\nAda: The ferry leaves at half past six.\n"
 
@@ -180,6 +183,65 @@ def test_frames_at_span_and_uniform(film: Path, tmp_path: Path) -> None:
         _, err = longtake("frames", film, *wrong, cwd=tmp_path, code=2)
         assert err.startswith("error  ")
         assert len(err.strip().splitlines()) == 1
+
+
+def test_frames_refuses_what_cannot_be_written(film: Path, tmp_path: Path) -> None:
+    for wrong, said in (
+        (["--uniform", "100001"], "at most 100,000 frames"),
+        (["--uniform", "0"], "num_frames"),
+        (["--uniform", "2", "--out", "sheet.png"], "a .jpg for a contact sheet"),
+    ):
+        _, err = longtake("frames", film, *wrong, cwd=tmp_path, code=2)
+        assert said in err
+    _, err = longtake("split", film, "--seconds", "1e-9", cwd=tmp_path, code=2)
+    assert "make them longer" in err
+
+
+def test_wrong_options_and_subtitles_are_found_before_the_run(film: Path, tmp_path: Path) -> None:
+    _, err = longtake("ask", film, "What?", "--set", "agent_options.crop_fps=abc", cwd=tmp_path, code=2)
+    assert "crop.crop_fps" in err
+    _, err = longtake("ask", film, "What?", "--vision-model", "reader", cwd=tmp_path, code=2)
+    assert "use --agent team" in err
+    _, err = longtake("ask", film, "When does the ferry leave?", "--subtitles", "nope.srt", cwd=tmp_path, code=1)
+    assert "nope.srt" in err
+    assert not list(tmp_path.glob("longtake-runs/*/trace.json"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_one_line(film: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "longtake", "text", str(film)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "cannot print" in done.stderr
+
+
+def test_brackets_in_a_name_are_shown_as_they_are(film: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "[bold]odd[red].mp4"
+    odd.write_bytes(film.read_bytes())
+    odd.with_suffix(".srt").write_text(SUBTITLES)
+    out, _ = longtake("ask", odd, "When does the ferry leave?", "--set", "ocr=false", "--save", "[x]", cwd=tmp_path)
+    assert "[x]/trace.json, evidence.jpg" in out
+    out, _ = longtake("doctor", cwd=tmp_path)
+    assert "pip install 'longtake'" not in out
+
+
+def test_interrupting_keeps_the_turns_and_says_where(film: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        command = [sys.executable, "-m", "longtake", "ask", str(film), "What?", "--model", "openai:x"]
+        command += ["--base-url", url, "--save", "run"]
+        run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        with connection:
+            run.send_signal(signal.SIGINT)
+            _, err = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "interrupted; the turns until here are in run/trace.json" in err
+    assert "Traceback" not in err
+    assert load_trace(tmp_path / "run/trace.json").stop_reason is None
 
 
 def test_split_by_seconds(film: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -17,6 +18,7 @@ from ..store import digest
 from ..types import JSON, GenerateConfig, Model, Sample, Trace
 from ..video.download import download, is_url
 from .loop import Agent, Event, OnEvent, run
+from .prompt import letters
 from .record import Recorder
 
 __all__ = ["AskSettings", "ask_async", "build_agent", "read_settings"]
@@ -77,6 +79,7 @@ async def ask_async(
     or why there is none. Raises `VideoError` or `ConfigError` when the run cannot start."""
     if not question.strip():
         raise ConfigError("the question is empty; ask something")
+    choices = _bare(choices)
     names = {"model": model, "agent": agent}
     chosen = {key: value for key, value in names.items() if isinstance(value, str)}
     settings = read_settings({**(settings or AskSettings()).model_dump(exclude_unset=True), **chosen})
@@ -98,6 +101,16 @@ async def ask_async(
     if recorder is not None:
         await asyncio.to_thread(recorder.write_sheet, trace)
     return trace
+
+
+def _bare(choices: Sequence[str]) -> tuple[str, ...]:
+    """The options without the letters that benchmarks write before them. Raises `ConfigError` for what is no choice."""
+    if isinstance(choices, str) or (choices and len(set(choices)) < max(2, len(choices))):
+        raise ConfigError(f"choices are two or more different texts, got {choices!r}")
+    lettered = [re.match(rf"\(?{letter}[.):]\s*(?=\S)", choice) for letter, choice in letters(tuple(choices))]
+    if choices and all(lettered):
+        return tuple(choice[match.end() :] for choice, match in zip(choices, lettered, strict=True) if match)
+    return tuple(choices)
 
 
 def load(settings: AskSettings, role: str = "") -> Model:
@@ -142,6 +155,10 @@ def build_agent(settings: AskSettings, model: Model) -> Agent:
     for role in roles:
         own = getattr(settings, f"{role}_model") or getattr(settings, f"{role}_base_url")
         given[role] = load(settings, role) if own else model
+    if not roles and (settings.grounding_model or settings.vision_model):
+        raise ConfigError(
+            f"the agent {settings.agent!r} has no grounding or vision model; use --agent team, or leave it out"
+        )
     agent: Agent = build(**given)
     return agent
 

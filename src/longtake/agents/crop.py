@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from ..errors import ConfigError, FormatError
-from ..types import JSON, Message, ModelOutput, Part, Sample
+from ..types import JSON, Message, ModelOutput, Sample
 from ..video.decode import Video
 from ..video.text import TimedText
 from . import tools
@@ -73,9 +73,7 @@ class Crop:
     def opening(self, sample: Sample, video: Video) -> Sequence[Message]:
         abstain = "" if sample.choices else " " + render("abstain")
         system = render("crop", about=about(video.info), abstain=abstain)
-        parts: list[Part] = []
-        if self.num_frames:
-            parts.append(skim(video, num_frames=self.num_frames, fps=self.fps, max_pixels=self.max_pixels))
+        parts = skim(video, num_frames=self.num_frames, fps=self.fps, max_pixels=self.max_pixels)
         parts.append(f"{question_block(sample)}\nThe video path for this video is {video.path.name}")
         return [Message("system", (system,)), Message("user", tuple(parts))]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from ..errors import FormatError
-from ..types import JSON, Abstention, Answer, Message, ModelOutput, Part, Sample
+from ..types import JSON, Abstention, Answer, Message, ModelOutput, Sample
 from ..video.decode import Video
 from .loop import Tool
 from .prompt import about, question_block, render
@@ -43,9 +43,7 @@ class Direct:
         return ()
 
     def opening(self, sample: Sample, video: Video) -> Sequence[Message]:
-        parts: list[Part] = []
-        if self.num_frames:
-            parts.append(skim(video, num_frames=self.num_frames, fps=self.fps, max_pixels=self.max_pixels))
+        parts = skim(video, num_frames=self.num_frames, fps=self.fps, max_pixels=self.max_pixels)
         if self.text and (cues := said(video)):
             parts.append(f"Timed text:\n{cue_lines(cues)}\n")
         parts.append(question_block(sample))

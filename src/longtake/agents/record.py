@@ -71,4 +71,5 @@ def _title(evidence: Evidence) -> str:
 
 def _frames(video: Video, evidence: Evidence) -> Frames:
     span = video.clamp(evidence.span)
-    return video.frames_at(uniform(span, min(FRAMES_PER_SPAN, max(1, round(span.duration * 2)))), max_pixels=320 * 320)
+    seconds = uniform(span, min(FRAMES_PER_SPAN, max(1, round(span.duration * 2))))
+    return video.readable_frames(seconds, max_pixels=320 * 320)[0]

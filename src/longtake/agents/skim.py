@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ..errors import ConfigError
-from ..types import Cue, Frames
-from ..video.decode import Video
+from ..types import Cue, Part
+from ..video.decode import Snap, Video
 from ..video.sample import by_fps, uniform
 from ..video.text import TimedText
 
-__all__ = ["check_looks", "said", "skim"]
+__all__ = ["check_looks", "readable", "said", "skim"]
 
 
-def skim(video: Video, *, num_frames: int, fps: float | None, max_pixels: int) -> Frames:
+def skim(video: Video, *, num_frames: int, fps: float | None, max_pixels: int) -> list[Part]:
     """At most ``num_frames`` frames over the whole video: ``fps`` a second, or spread evenly when it is None.
 
     They are snapped to the nearest key frame where the video is long (an overview needs no exact times, and is tens
-    of times faster so); every frame is labelled with the time it truly has."""
+    of times faster so); every frame is labelled with the time it truly has. What is damaged is left out and said.
+    [] for no frames."""
+    if not num_frames:
+        return []
     seconds = uniform(video.span, num_frames) if fps is None else by_fps(video.span, fps, num_frames)
     far_apart = video.info.duration_seconds / max(len(seconds), 1) > 2.0
-    return video.frames_at(seconds, max_pixels=max_pixels, snap="keyframe" if far_apart else "exact")
+    return readable(video, seconds, max_pixels=max_pixels, snap="keyframe" if far_apart else "exact")
+
+
+def readable(video: Video, seconds: Sequence[float], *, max_pixels: int, snap: Snap = "exact") -> list[Part]:
+    """The frames at ``seconds`` that can be decoded, and a note where some cannot."""
+    frames, damage = video.readable_frames(seconds, max_pixels=max_pixels, snap=snap)
+    return [frames, *(f"Note: {what}\n" for what in damage)]
 
 
 def said(video: Video) -> tuple[Cue, ...]:

@@ -36,7 +36,7 @@ from ..video.scenes import detect
 from .loop import Action, Tool
 from .prompt import about, question_block, render
 from .replies import read_final, without_thinking
-from .skim import check_looks, said
+from .skim import check_looks, readable, said
 from .tools import ask_model, cue_lines
 
 __all__ = ["Team"]
@@ -147,9 +147,8 @@ class Team:
             parts: list[Part] = [prompt]
             if wordless:
                 middles = [(clip.span.start + clip.span.end) / 2 for clip in clips]
-                parts.append(
-                    await asyncio.to_thread(video.frames_at, middles, max_pixels=self.max_pixels // 4, snap="keyframe")
-                )
+                budget = max(28 * 28, self.max_pixels // 4)
+                parts += await asyncio.to_thread(readable, video, middles, max_pixels=budget, snap="keyframe")
             return [Message("user", tuple(parts))]
 
         async def finish(call: ToolCall, reply: str) -> ToolResult:
@@ -173,10 +172,11 @@ class Team:
             if not query:
                 raise ToolError("<visual_query> is empty; say what to look at")
             seconds = uniform(place.clip.span, self.num_frames)
-            frames = await asyncio.to_thread(video.frames_at, seconds, max_pixels=self.max_pixels)
+            parts = await asyncio.to_thread(readable, video, seconds, max_pixels=self.max_pixels)
+            num_frames = Message("user", tuple(parts)).num_frames
             span = span_label(place.clip.span)
-            prompt = render("team_vision", num_frames=str(len(frames)), span=span, query=query)
-            return [Message("user", (frames, prompt))]
+            prompt = render("team_vision", num_frames=str(num_frames), span=span, query=query)
+            return [Message("user", (*parts, prompt))]
 
         async def finish(call: ToolCall, reply: str) -> ToolResult:
             seen = without_thinking(reply).strip()

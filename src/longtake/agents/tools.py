@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from ..clock import clock, parse_seconds, span_label
 from ..errors import ToolError
@@ -31,8 +32,9 @@ from ..video.sample import by_fps
 from ..video.text import TimedText
 from .loop import Tool
 
-__all__ = ["ask_model", "crop_video", "cue_lines", "read_text", "search_text", "zoom"]
+__all__ = ["argument", "ask_model", "crop_video", "cue_lines", "read_text", "schema", "search_text", "zoom"]
 
+T = TypeVar("T")
 READ_FPS, READ_MAX_FRAMES, READ_ANEW_SECONDS = 0.5, 16, 32.0
 MAX_LINES = 200
 
@@ -49,7 +51,7 @@ def crop_video(video: Video, *, fps: float, max_frames: int, max_pixels: int) ->
     spec = ToolSpec(
         "crop_video",
         f"Look closely at a part of the video: returns its frames at {fps:g} per second, each with its time.",
-        _schema(times, required=["start_time", "end_time"]),
+        schema(times, required=["start_time", "end_time"]),
     )
 
     async def run(call: ToolCall) -> ToolResult:
@@ -69,7 +71,7 @@ def search_text(text: TimedText, *, limit: int = 8) -> Tool:
         "search_text",
         "Search the words of the video: what is said (subtitles, speech) and what is written in the picture (screen). "
         "Returns the best matching lines with their times.",
-        _schema(
+        schema(
             {
                 "query": {"type": "string", "description": "Words to look for."},
                 "source": {"type": "string", "enum": list(available), "description": "Where to look; all if left out."},
@@ -81,7 +83,7 @@ def search_text(text: TimedText, *, limit: int = 8) -> Tool:
     async def run(call: ToolCall) -> ToolResult:
         query = _text(call, "query")
         sources = _sources(call, available)
-        hits = await asyncio.to_thread(text.search, query, sources=sources, limit=limit)
+        hits = await _reading(text, lambda: text.search(query, sources=sources, limit=limit))
         cues = [hit.cue for hit in hits]
         empty = f"nothing in {', '.join(sources) or 'this video, which has no timed text'} matches {query!r}"
         return ToolResult(call.id, ((cue_lines(cues) or empty) + _notes(text),), evidence=_evidence(cues))
@@ -97,7 +99,7 @@ def read_text(video: Video, text: TimedText) -> Tool:
     spec = ToolSpec(
         "read_text",
         "Read all words of a part of the video: subtitles, speech, and what is written in the picture.",
-        _schema(
+        schema(
             {
                 "start_time": {"type": "number", "description": "Start in seconds."},
                 "end_time": {"type": "number", "description": "End in seconds, larger than start_time."},
@@ -117,7 +119,8 @@ def read_text(video: Video, text: TimedText) -> Tool:
 
     async def run(call: ToolCall) -> ToolResult:
         span, note = _clamped(video, _span(call))
-        cues, num_frames = await asyncio.to_thread(read, span, _sources(call, available))
+        sources = _sources(call, available)
+        cues, num_frames = await _reading(text, lambda: read(span, sources))
         more = f"\n... {len(cues) - MAX_LINES} more lines; ask for a shorter span" if len(cues) > MAX_LINES else ""
         cues = cues[:MAX_LINES]
         lines = cue_lines(cues) or f"no words in {span_label(span)}"
@@ -132,7 +135,7 @@ def zoom(video: Video, *, max_pixels: int) -> Tool:
     spec = ToolSpec(
         "zoom",
         "Look at one moment in detail, or at a region of the picture.",
-        _schema(
+        schema(
             {
                 "time": {"type": "number", "description": "Seconds."},
                 "box": {
@@ -148,7 +151,7 @@ def zoom(video: Video, *, max_pixels: int) -> Tool:
     )
 
     async def run(call: ToolCall) -> ToolResult:
-        seconds = parse_seconds(_argument(call, "time"))
+        seconds = parse_seconds(argument(call, "time"))
         box = _box(call)
         frames = await asyncio.to_thread(video.frames_at, [seconds], max_pixels=max_pixels, box=box)
         shown = TimeSpan(float(frames.seconds[0]), float(frames.seconds[0]) + 1 / max(video.info.average_fps, 1.0))
@@ -189,25 +192,27 @@ def cue_lines(cues: Sequence[Cue]) -> str:
 # ------------------------------------------------------------------------------------------------- arguments
 
 
-def _schema(properties: Mapping[str, JSON], *, required: Sequence[str]) -> dict[str, JSON]:
+def schema(properties: Mapping[str, JSON], *, required: Sequence[str]) -> dict[str, JSON]:
+    """The JSON schema of a tool's arguments."""
     return {"type": "object", "properties": dict(properties), "required": list(required)}
 
 
-def _argument(call: ToolCall, name: str) -> JSON:
+def argument(call: ToolCall, name: str) -> JSON:
+    """The argument ``name``; raises `ToolError` when the model left it out."""
     if name not in call.arguments:
         raise ToolError(f"{call.name} needs {name!r}, got {sorted(call.arguments) or 'no arguments'}")
     return call.arguments[name]
 
 
 def _text(call: ToolCall, name: str) -> str:
-    value = _argument(call, name)
+    value = argument(call, name)
     if not isinstance(value, str) or not value.strip():
         raise ToolError(f"{call.name} needs {name!r} as text, got {value!r}")
     return value.strip()
 
 
 def _span(call: ToolCall) -> TimeSpan:
-    return TimeSpan(parse_seconds(_argument(call, "start_time")), parse_seconds(_argument(call, "end_time")))
+    return TimeSpan(parse_seconds(argument(call, "start_time")), parse_seconds(argument(call, "end_time")))
 
 
 def _clamped(video: Video, span: TimeSpan) -> tuple[TimeSpan, str]:
@@ -234,6 +239,15 @@ def _box(call: ToolCall) -> Box | None:
     if not isinstance(value, list) or not len(numbers) == len(value) == 4:
         raise ToolError(f"zoom needs box as [left, top, right, bottom] with fractions from 0 to 1, got {value!r}")
     return Box(*numbers)
+
+
+async def _reading(text: TimedText, read: Callable[[], T]) -> T:
+    """``read()`` on a thread; when the run is cancelled, what is being recognised stops too."""
+    try:
+        return await asyncio.to_thread(read)
+    except asyncio.CancelledError:
+        text.stop()
+        raise
 
 
 def _notes(text: TimedText) -> str:

@@ -63,8 +63,9 @@ class LiveRun:
                 self._line(f"[yellow]warning: {escape(warning)}[/]")
             if frames := event.trace.usage.num_frames:
                 self._line(f"overview  {plural(frames, 'frame')}")
-        elif event.kind == "asking":
-            self.say(f"turn {turn + 1}: asking {event.trace.model}")
+        elif event.kind == "asking" and event.trace.model != "reader":
+            asking = f"turn {turn + 1}  asking {event.trace.model}"
+            self.say(asking) if self._console.is_terminal else self._line(escape(asking))
         elif event.kind == "calling" and event.call is not None:
             self.say(f"turn {turn}: {_call(event.call)}")
         elif event.kind == "returned" and event.call is not None and event.result is not None:
@@ -119,10 +120,13 @@ def print_answer(trace: Trace, console: Console) -> None:
 def cost_line(trace: Trace) -> str:
     """Frames looked at of frames in the video, turns, seconds, tokens, money: one line."""
     usage, info = trace.usage, trace.video
-    total = info.num_frames or round(info.duration_seconds * info.average_fps)
+    shown = round(info.duration_seconds * info.average_fps)  # of a truncated file fewer than its header counts
+    total = min(info.num_frames or shown, shown)
     about = "" if info.num_frames else "about "
     tokens = f"{usage.input_tokens + usage.output_tokens:,} tokens"
     money = "price unknown" if usage.cost_usd is None else f"${usage.cost_usd:.4f}"
+    if trace.turns and not usage.num_calls:
+        tokens = "replies from the cache"
     looked = f"looked at {usage.num_frames:,} of {about}{total:,} frames"
     return f"{looked} · {plural(len(trace.turns), 'turn')} · {trace.timings.total_seconds:.1f} s · {tokens} · {money}"
 

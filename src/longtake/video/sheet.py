@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from ..clock import clock
+from ..errors import ConfigError
 from ..types import Frames
 
 __all__ = ["contact_sheet", "jpeg"]
 
 _GAP = 4
+_MAX_SIDE = 65000
 _LABEL_HEIGHT = 18
 
 
@@ -47,6 +49,12 @@ def contact_sheet(groups: Sequence[tuple[str, Frames]], *, columns: int = 4, cel
 
 
 def jpeg(image: Image.Image, *, quality: int = 85) -> bytes:
+    """``image`` as a JPEG file. Raises `ConfigError` for one that is too large for it."""
+    if max(image.size) > _MAX_SIDE:
+        raise ConfigError(
+            f"a sheet of {image.width} x {image.height} pixels does not fit a JPEG ({_MAX_SIDE}); take fewer frames,"
+            " or --out FOLDER for one file each"
+        )
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
