@@ -58,6 +58,9 @@ def test_imports_point_down() -> None:
                 targets = [base[0]] if base else [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "longtake":
                 targets = (node.module or "").split(".")[1:2]
+            elif isinstance(node, ast.Import):
+                names = [alias.name.split(".") for alias in node.names]
+                targets = [name[1] for name in names if name[0] == "longtake" and len(name) > 1]
             else:
                 continue
             for target in targets:
@@ -114,6 +117,15 @@ def test_importing_longtake_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_importing_longtake_takes_under_0_4_s() -> None:
+    code = "import time; begin = time.perf_counter(); import longtake; print(time.perf_counter() - begin)"
+    times = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(times) < 0.4
 
 
 def test_the_core_loads_without_torch_or_extras() -> None:

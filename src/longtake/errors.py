@@ -20,9 +20,9 @@
     ├── ToolError                           a tool refused its arguments; shown to the model
     └── ScoringError                        a scorer could not decide; never counted as 0
 
-Messages say what was found, what is allowed and what to do next. `FormatError`, `ToolError` and `SpanError` are
-caught in one place, the agent loop, which turns them into an observation the model can act on; all others end
-the run. Every exception takes its message as the only argument, so all of them pickle.
+Messages say what was found, what is allowed and what to do next. `FormatError`, `ToolError` and, inside a tool,
+`VideoError` are caught in one place, the agent loop, which turns them into an observation the model can act on; all
+others end the run. Every exception takes its message as the only argument, so all of them pickle.
 """
 
 __all__ = [
