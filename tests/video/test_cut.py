@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from clips import picture_of, read_code, repeat, truncate, write_clock, write_frames
-from longtake.errors import SpanError, StoreError
+from longtake.errors import SpanError, StoreError, VideoDecodeError
 from longtake.media import TimeSpan
-from longtake.video.cut import Clip, cut, split
+from longtake.video.cut import Clip, Mode, cut, split
 from longtake.video.decode import Video
+from longtake.video.recode import packets_from
 
 X264 = {"preset": "veryfast"}
 RATE = 48000
@@ -313,3 +314,19 @@ def test_a_truncated_file_is_used_as_far_as_it_goes(mode: Any, tmp_path: Path) -
     assert numbers[:-4] == list(range(len(numbers) - 4))
     assert all(a < b for a, b in pairwise(numbers))
     assert len(numbers) == sum(clip.num_frames for clip in clips)
+
+
+@pytest.mark.parametrize("mode", ["copy", "exact"])
+def test_an_avi_that_does_not_say_when_its_pictures_are_shown_is_refused(tmp_path: Path, mode: Mode) -> None:
+    clock = write_clock(tmp_path / "a.avi", num_frames=60)
+    with pytest.raises(VideoDecodeError, match="B-frames in AVI") as caught:
+        split(Video.open(clock.path), tmp_path / "out", seconds=1, mode=mode)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_avi_is_entered_before_its_first_key_frame(tmp_path: Path) -> None:
+    """An index of AVI refuses to be searched before its begin."""
+    clock = write_clock(tmp_path / "a.avi", codec="mpeg4", num_frames=60)
+    with av.open(str(clock.path)) as container:
+        packets = list(packets_from(container, container.streams.video[0], 0))
+    assert sum(1 for packet in packets if packet.size) == 60

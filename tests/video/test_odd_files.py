@@ -49,6 +49,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "av1.mp4": {"codec": "libsvtav1", "options": {"preset": "6", "crf": "5", "svtav1-params": "enable-tf=0"}},
     "mpeg4_3fps.mp4": {"codec": "mpeg4", "fps": 3},
     "mpeg4.avi": {"codec": "mpeg4", "bframes": 0},
+    "h264_b_frames.avi": {"bframes": 3},
+    "h264_one_key.avi": {"bframes": 3, "gop": 1000, "options": {**X264, "x264-params": "b-pyramid=normal"}},
     "animation.gif": {"codec": "gif", "pix_fmt": "rgb8", "fps": 10, "width": 65, "height": 49},
     "ten_bit.mp4": {"pix_fmt": "yuv420p10le"},
     "odd_size.mp4": {"width": 67, "height": 51, "pix_fmt": "yuv444p"},

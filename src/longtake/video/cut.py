@@ -21,7 +21,7 @@ import av
 import av.error
 import numpy as np
 
-from ..errors import SpanError, StoreError
+from ..errors import SpanError, StoreError, VideoDecodeError
 from ..media import TimeSpan
 from .decode import Video
 from .probe import Track, open_container, probe
@@ -119,6 +119,11 @@ def _groups(spans: Sequence[TimeSpan]) -> Iterator[list[TimeSpan]]:
 
 def _cut_group(video: Video, spans: Sequence[TimeSpan], out_dir: Path, mode: Mode) -> Iterator[Clip]:
     track = probe(video.path)
+    if track.in_order:
+        raise VideoDecodeError(
+            f"{track.path} does not say when its pictures are shown (B-frames in AVI), so it cannot be cut; convert it "
+            "to mp4 or mkv first"
+        )
     found = scan(track, spans[0].start, spans[-1].end)
     suffix = _suffix(track)
     with ExitStack() as stack:

@@ -103,7 +103,7 @@ class Video:
                 self._keys = self._child.keys(track, deadline)
             else:
                 what = f"{self.path}: listing its key frames"
-                self._keys = run_by_deadline(lambda: scan_keys(track.path, track.index), deadline, what)
+                self._keys = run_by_deadline(lambda: scan_keys(track.path, track.index, track.in_order), deadline, what)
         return np.array([self._track.seconds(int(key)) for key in self._keys], dtype=np.float64)
 
     def frames_at(

@@ -72,12 +72,15 @@ def measure(container: InputContainer, stream: VideoStream, path: Path, start: F
     return Extent(data_end, keys if keys is not None and len(keys) else None, (warning,))
 
 
-def scan_keys(path: Path, index: int) -> npt.NDArray[np.int64]:
-    """Key frames of stream ``index`` in ticks, int64 ascending, by reading every packet: for files without an index."""
+def scan_keys(path: Path, index: int, in_order: bool) -> npt.NDArray[np.int64]:
+    """Key frames of stream ``index`` in ticks, int64 ascending, by reading every packet: for files without an index.
+
+    ``in_order``: as in `probe.Track`."""
     try:
         with av.open(str(path)) as container:
             packets = container.demux(container.streams[index])
-            keys = {packet.pts for packet in packets if packet.is_keyframe and packet.pts is not None}
+            stamps = ((packet.dts if in_order else packet.pts) for packet in packets if packet.is_keyframe)
+            keys = {stamp for stamp in stamps if stamp is not None}
     except av.error.FFmpegError as e:
         raise VideoDecodeError(f"{path}: its key frames cannot be listed: {e.strerror}; use snap='exact'") from e
     return np.array(sorted(keys), dtype=np.int64)

@@ -62,7 +62,8 @@ class Group:
     """One pass over the packets of one or more groups of pictures.
 
     ``targets``: ascending ticks. ``skip``: leave out pictures that nothing refers to unless they are wanted.
-    ``jump``: start anew at a key frame met before the next target. ``lenient``: a packet may show nothing."""
+    ``jump``: start anew at a key frame met before the next target. ``lenient``: a packet may show nothing.
+    ``in_order``: as in `probe.Track`; each picture that comes out takes the earliest time that went in."""
 
     def __init__(
         self,
@@ -73,12 +74,15 @@ class Group:
         skip: bool,
         jump: bool,
         lenient: bool,
+        in_order: bool,
     ) -> None:
         self._source = source
         self._context = context
         self._left = deque(targets)
         self._last = targets[-1]
         self._skip, self._jump, self._lenient = skip, jump, lenient
+        self._in_order = in_order
+        self._stamps: deque[int] = deque()
         self._ahead: deque[Packet[VideoStream]] = deque()
         self._times: list[int] = []
         self._begin: int | None = None
@@ -137,11 +141,12 @@ class Group:
         self._begin, self._damage, self._shown, self._num_after = begin, None, None, 0
         if self._sent:
             self._context.flush_buffers()
+            self._stamps.clear()
             self._sent = False
 
     def _is_wanted(self, shown_at: int | None) -> bool:
         """Whether a picture may be the one shown at a target: False once a later one not after the target is known."""
-        if shown_at is None:
+        if shown_at is None or self._in_order:
             return True
         at = next((target for target in self._left if target >= shown_at), None)
         if at is None:
@@ -153,8 +158,10 @@ class Group:
 
     def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         if packet is None:
-            return decode(self._context, None)
+            return self._in_turn(decode(self._context, None))
         shown_at = stamp(packet)
+        if shown_at is not None:
+            self._stamps.append(shown_at)
         self._context.skip_frame = "NONREF" if self._skip and not self._is_wanted(shown_at) else "DEFAULT"
         self._sent = True
         try:
@@ -164,6 +171,12 @@ class Group:
             return []
         if packet.is_corrupt or self._has_hole(packet):
             self._break(shown_at, "part of it is missing")
+        return self._in_turn(frames)
+
+    def _in_turn(self, frames: list[VideoFrame]) -> list[VideoFrame]:
+        if self._in_order:
+            for frame in frames[: len(self._stamps)]:
+                frame.pts = self._stamps.popleft()
         return frames
 
     def _has_hole(self, packet: Packet[VideoStream]) -> bool:

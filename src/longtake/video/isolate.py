@@ -144,7 +144,7 @@ def serve() -> None:
             if kind == "probe":
                 reply("track", probe(value))
             elif kind == "keys":
-                reply("keys", scan_keys(value.path, value.index))
+                reply("keys", scan_keys(value.path, value.index, value.in_order))
             else:
                 own = Request(probe(value.track.path), value.look, value.groups, value.keys_only, value.skip_damaged)
                 read(own, _NO_DEADLINE, lambda target, picture: reply("picture", (target, picture)))

@@ -37,7 +37,9 @@ class Track:
 
     ``start`` is the container's start in seconds: video time = pts * ``time_base`` - ``start``. ``first_pts`` is when
     the first picture that can be decoded is shown. ``turns`` is how many quarter turns counter-clockwise show the
-    stored picture upright; ``width`` and ``height`` of ``info`` have them applied. ``key_pts`` is that of `Extent`."""
+    stored picture upright; ``width`` and ``height`` of ``info`` have them applied. ``key_pts`` is that of `Extent`.
+    ``in_order``: the file has no times of presentation, so pictures are shown as they come out of the decoder, each
+    for a packet's time (H.264 and HEVC with B-frames in AVI)."""
 
     path: Path
     index: int
@@ -47,6 +49,7 @@ class Track:
     turns: int
     key_pts: npt.NDArray[np.int64] | None
     info: VideoInfo
+    in_order: bool = False
 
     def seconds(self, pts: int) -> float:
         return float(pts * self.time_base - self.start)
@@ -167,4 +170,7 @@ def _read_track(container: InputContainer, path: Path, print_: str) -> Track:
         ),
         warnings=extent.warnings,
     )
-    return Track(path, stream.index, stream.time_base, start, first.pts, turns, extent.key_pts, info)
+    context = stream.codec_context
+    in_order = container.format.name == "avi" and context.name in ("h264", "hevc") and bool(context.has_b_frames)
+    first_pts = stream.start_time or 0 if in_order else first.pts
+    return Track(path, stream.index, stream.time_base, start, first_pts, turns, extent.key_pts, info, in_order)

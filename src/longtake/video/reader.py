@@ -68,7 +68,8 @@ class Reader:
             packets = self._start(left[0], back, check)
             # seeking may have opened the file, and with it the decoder, anew
             source = chain([next(packets)], packets)
-            group = Group(source, self._context, left, skip=skip, jump=not back, lenient=lenient)
+            in_order = self.track.in_order
+            group = Group(source, self._context, left, skip=skip, jump=not back, lenient=lenient, in_order=in_order)
             try:
                 for target, frame, until in group.frames(check):
                     assert frame.pts is not None
@@ -147,6 +148,8 @@ class Reader:
         try:
             for packet in self._container.demux(self._stream):
                 if packet.size:
+                    if self.track.in_order:
+                        packet.pts = packet.dts
                     yield packet
         except av.error.FFmpegError as e:
             raise self._damaged(Damage(pts, reason(e))) from e

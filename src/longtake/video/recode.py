@@ -210,7 +210,10 @@ def packets_from(container: InputContainer, stream: VideoStream, key: int) -> It
     step = round(1 / stream.time_base)
     begin = stream.start_time or 0
     while True:
-        container.seek(key - back, stream=stream, backward=True)
+        try:
+            container.seek(key - back, stream=stream, backward=True)
+        except av.error.FFmpegError:
+            container.seek(begin, stream=stream, backward=True)  # AVI has nothing before its begin
         stream.codec_context.flush_buffers()
         packets = container.demux(stream)
         first = next(packets, None)

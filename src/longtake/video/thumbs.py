@@ -185,6 +185,7 @@ def _read_group(container: InputContainer, stream: VideoStream, group: _Group, c
         if is_over:
             break
         ahead.clear()
+    pts.sort()  # pictures come out as they are shown; in some AVI files only their times do not
     return Thumbs(np.array(pts, dtype=np.int64), np.stack(data) if data else np.zeros((0, NUM_LUMA * 3 // 2), np.uint8))
 
 
