@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import orjson
 
-from .errors import StoreError
+from .errors import StoreError, VideoDecodeError
 from .types import JSON, from_json, to_json
 
 __all__ = ["DiskCache", "cache_dir", "digest", "fingerprint", "kept", "write_atomic"]
@@ -45,16 +45,21 @@ def cache_dir(*parts: str) -> Path:
 def fingerprint(path: Path) -> str:
     """Names a file by its content, 32 hex digits: size and sha256 over its first, middle and last MiB.
 
-    Reading three MiB keeps this in milliseconds for files of many gigabytes; files up to 3 MiB are hashed whole."""
-    size = path.stat().st_size
-    state = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        if size <= 3 * _BLOCK_BYTES:
-            state.update(file.read())
-        else:
-            for start in (0, (size - _BLOCK_BYTES) // 2, size - _BLOCK_BYTES):
-                file.seek(start)
-                state.update(file.read(_BLOCK_BYTES))
+    Reading three MiB keeps this in milliseconds for files of many gigabytes; files up to 3 MiB are hashed whole.
+    Raises `VideoDecodeError` for a file that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            state = hashlib.sha256(str(size).encode())
+            if size <= 3 * _BLOCK_BYTES:
+                state.update(file.read())
+            else:
+                for start in (0, (size - _BLOCK_BYTES) // 2, size - _BLOCK_BYTES):
+                    file.seek(start)
+                    state.update(file.read(_BLOCK_BYTES))
+    except OSError as e:
+        problem = (e.strerror or str(e)).lower()
+        raise VideoDecodeError(f"{path} cannot be read: {problem}; check the file and who may read it") from e
     return state.hexdigest()[:32]
 
 

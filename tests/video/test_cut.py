@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from clips import picture_of, read_code, repeat, truncate, write_clock, write_frames
+from clips import moving, picture_of, read_code, repeat, truncate, write_clock, write_frames
 from longtake.errors import SpanError, StoreError, VideoDecodeError
 from longtake.media import TimeSpan
 from longtake.video.cut import Clip, Mode, cut, split
@@ -256,6 +257,27 @@ def test_a_broken_cut_leaves_no_half_clip(tmp_path: Path) -> None:
     assert [path.name for path in out.iterdir()] == ["a_00000.000-00002.000.mp4"]
     clips = split(video, out, seconds=2, mode="exact")
     assert [n for clip in clips for n in shown(clip.path)] == list(range(200))
+
+
+@pytest.mark.parametrize("mode", ["copy", "exact"])
+def test_a_full_disk_leaves_no_part_behind(tmp_path: Path, mode: Mode) -> None:
+    write_frames(tmp_path / "a.mp4", moving(150))
+    video = Video.open(tmp_path / "a.mp4")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, before[1]))
+    try:
+        with pytest.raises(StoreError, match=r"cannot write .*mp4: "):
+            split(video, tmp_path / "out", seconds=2, mode=mode)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    clock = write_clock(tmp_path / "a.mp4", num_frames=50)
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(StoreError, match="cannot make the folder"):
+        split(Video.open(clock.path), tmp_path / "out", seconds=1)
 
 
 def test_a_clip_of_another_video_is_not_taken_for_ours(tmp_path: Path) -> None:

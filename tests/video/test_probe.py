@@ -197,3 +197,24 @@ def test_a_cover_alone_is_no_video(tmp_path: Path) -> None:
     mux(tmp_path / "song.mp4", [], cover=True)
     with pytest.raises(VideoDecodeError, match="no picture track"):
         Video.open(tmp_path / "song.mp4")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".mp4", "a\0b.mp4"], ids=["long", "zero"])
+def test_a_name_no_file_can_have_is_not_found(tmp_path: Path, name: str) -> None:
+    with pytest.raises(VideoNotFoundError) as caught:
+        Video.open(tmp_path / name)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = write_clock(tmp_path / "a.mp4")
+    real = Path.open
+
+    def refuse(self: Path, *args: Any, **kwargs: Any) -> Any:
+        if self == clock.path:
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(VideoDecodeError, match="cannot be read: permission denied"):
+        Video.open(clock.path)

@@ -148,7 +148,10 @@ def _cut_group(video: Video, spans: Sequence[TimeSpan], out_dir: Path, mode: Mod
             else:
                 yield Clip(plan.path, _span(track, found, plan.first, plan.stop), num_frames)
         if missing:
-            out_dir.mkdir(parents=True, exist_ok=True)
+            try:
+                out_dir.mkdir(parents=True, exist_ok=True)
+            except OSError as e:
+                raise StoreError(f"cannot make the folder {out_dir}: {e.strerror}; choose another") from e
             for plan, num_frames in write_clips(track, found, missing, recoder):
                 yield Clip(plan.path, _span(track, found, plan.first, plan.stop), num_frames)
 

@@ -6,6 +6,7 @@ Nothing here returns pictures.
 
 from __future__ import annotations
 
+import stat
 import threading
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +30,7 @@ from .extent import measure
 __all__ = ["Track", "open_container", "probe", "reason"]
 
 _MAX_FIRST_PACKETS = 500
+_MAX_SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,12 +69,18 @@ def reason(error: Exception) -> str:
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise VideoNotFoundError(f"there is no file {path}; give the path of a video file on this machine")
-    if not path.is_file():
-        kind = "a folder" if path.is_dir() else "not a regular file"
+    shown = str(path) if len(str(path)) <= _MAX_SHOWN else f"{str(path)[:_MAX_SHOWN]}..."
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError) as e:  # ValueError: a zero byte in the name
+        raise VideoNotFoundError(f"there is no file {shown}; give the path of a video file on this machine") from e
+    except OSError as e:
+        problem = reason(e).lower()
+        raise VideoNotFoundError(f"{shown} cannot be opened: {problem}; give the path of a video file") from e
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise VideoDecodeError(f"{path} is {kind}; give the path of a video file")
-    if path.stat().st_size == 0:
+    if found.st_size == 0:
         raise VideoDecodeError(f"{path} is empty (0 bytes); fetch or copy it again")
 
 

@@ -6,6 +6,7 @@ clips begin and end, and what they are called, is decided in `cut`; encoding is 
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import logging
 import math
@@ -231,7 +232,7 @@ class _ClipFile:
         packet.stream = self._pictures
         packet.pts, packet.dts = pts - self.plan.first, dts - self.plan.first
         packet.duration = self._found.end_of(pts) - pts
-        self._container.mux_one(packet)  # pyright: ignore[reportUnknownMemberType]
+        self._mux(packet)
 
     def add_sound(self, packet: Packet[Stream]) -> None:
         assert packet.pts is not None
@@ -239,15 +240,27 @@ class _ClipFile:
         shift = round(self.plan.first * self._tick / packet.time_base)
         packet.pts -= shift
         packet.dts = packet.pts
-        self._container.mux_one(packet)  # pyright: ignore[reportUnknownMemberType]
+        self._mux(packet)
 
     def close(self) -> None:
-        self._container.close()
-        os.replace(self._temporary, self.plan.path)
+        try:
+            self._container.close()
+            os.replace(self._temporary, self.plan.path)
+        except OSError as e:
+            self._temporary.unlink(missing_ok=True)
+            raise StoreError(f"cannot write {self.plan.path}: {reason(e)}") from e
 
     def discard(self) -> None:
-        self._container.close()
+        # closing writes what is left, which a full disk refuses again
+        with contextlib.suppress(OSError):
+            self._container.close()
         self._temporary.unlink(missing_ok=True)
+
+    def _mux(self, packet: Packet[Stream]) -> None:
+        try:
+            self._container.mux_one(packet)  # pyright: ignore[reportUnknownMemberType]
+        except OSError as e:
+            raise StoreError(f"cannot write {self.plan.path}: {reason(e)}") from e
 
 
 def write_clips(
