@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import secrets
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +26,9 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 1 << 20
+_USED_BYTES = (
+    "select (page_count - freelist_count) * page_size from pragma_page_count, pragma_freelist_count, pragma_page_size"
+)
 
 
 def cache_dir(*parts: str) -> Path:
@@ -70,18 +73,18 @@ def digest(value: JSON) -> str:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replaces ``path`` by ``data`` in one step: a reader or a crash sees the old file or the new one, never a part."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
+        try:
+            with part.open("xb") as file:  # not by tempfile, whose files nobody else may read whatever the umask
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            except BaseException:
-                os.unlink(file.name)
-                raise
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     except OSError as e:
         raise StoreError(f"cannot write {path}: {e}") from e
 
@@ -101,35 +104,99 @@ def kept(cls: type[T], path: Path, make: Callable[[], T]) -> T:
 
 
 class DiskCache:
-    """Bytes by key in one SQLite file, safe for threads and processes. Past ``max_bytes`` the oldest entries go."""
+    """Bytes by key in one SQLite file, safe for threads and processes. Past ``max_bytes`` the oldest quarter goes.
+
+    Trouble with the file never raises: it is a miss and a line in the log. A damaged file is moved aside, and the
+    next use begins a new one."""
 
     def __init__(self, path: Path, *, max_bytes: int = 1 << 30) -> None:
         self.path = path
         self.max_bytes = max_bytes
         self._lock = threading.Lock()
-        try:
-            self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
-            self._db.execute("pragma journal_mode = wal")
-            self._db.execute("create table if not exists entries (key text primary key, value blob, used integer)")
-            self._db.execute("create index if not exists by_use on entries (used)")
-        except sqlite3.Error as e:
-            raise StoreError(f"cannot use the cache file {path}: {e}; delete it, or set LONGTAKE_CACHE") from e
+        self._db: sqlite3.Connection | None = None
+        self._inode = 0
+        self._has_warned = False
 
     def get(self, key: str) -> bytes | None:
-        with self._lock:
-            row = self._db.execute("select value from entries where key = ?", (key,)).fetchone()
+        row = self._use(lambda db: db.execute("select value from entries where key = ?", (key,)).fetchone())
         return None if row is None else row[0]
 
     def put(self, key: str, value: bytes) -> None:
-        with self._lock:
-            self._db.execute("insert or replace into entries values (?, ?, unixepoch())", (key, value))
-            (total,) = self._db.execute("select coalesce(sum(length(value)), 0) from entries").fetchone()
-            if total > self.max_bytes:
-                self._db.execute(
-                    "delete from entries where key in (select key from entries order by used, rowid limit"
-                    " (select max(1, count(*) / 4) from entries))"
-                )
+        self._use(lambda db: self._put(db, key, value))
 
     def close(self) -> None:
+        """Gives the file back; the next use opens it again."""
         with self._lock:
+            self._disconnect()
+
+    def _put(self, db: sqlite3.Connection, key: str, value: bytes) -> None:
+        db.execute("insert or replace into entries (key, value) values (?, ?)", (key, value))
+        (used_bytes,) = db.execute(_USED_BYTES).fetchone()
+        if used_bytes > self.max_bytes:
+            db.execute(
+                "delete from entries where rowid in (select rowid from entries order by rowid limit"
+                " (select max(1, count(*) / 4) from entries))"
+            )
+
+    def _use(self, act: Callable[[sqlite3.Connection], T]) -> T | None:
+        with self._lock:
+            try:
+                self._db = self._db or self._connect()
+                return act(self._db)
+            except (sqlite3.Error, OSError) as e:
+                self._disconnect()
+                if getattr(e, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                    self._move_aside(e)
+                else:
+                    self._warn(f"the cache {self.path} cannot be used, so work may be done again: {e}")
+                return None
+
+    def _connect(self) -> sqlite3.Connection:
+        self._inode = _inode(self.path)
+        db = sqlite3.connect(self.path, timeout=10, check_same_thread=False, isolation_level=None)
+        try:
+            # not WAL: changing to it fails at once, without waiting, where another process has just opened the file
+            db.execute("pragma synchronous = normal")
+            db.execute("create table if not exists entries (key text primary key, value blob)")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _disconnect(self) -> None:
+        if self._db is not None:
             self._db.close()
+            self._db = None
+
+    def _move_aside(self, why: Exception) -> None:
+        """Unless another process has done so or is doing so."""
+        aside, gate, *journals = (
+            self.path.with_name(self.path.name + end) for end in (".damaged", ".moving", "-journal", "-wal", "-shm")
+        )
+        try:
+            gate.mkdir()
+            try:
+                if _inode(self.path) != self._inode:
+                    return
+                for journal in journals:  # SQLite would apply them to the new file
+                    journal.unlink(missing_ok=True)
+                self.path.replace(aside)
+            finally:
+                gate.rmdir()
+        except OSError as e:
+            self._warn(f"the cache {self.path} is damaged ({why}) and not used; if that stays so, delete it: {e}")
+        else:
+            self._warn(f"the cache {self.path} is damaged ({why}); it is now {aside.name}, and a new one is begun")
+
+    def _warn(self, message: str) -> None:
+        """Once; the same trouble comes with every use."""
+        log.log(logging.DEBUG if self._has_warned else logging.WARNING, message)
+        self._has_warned = True
+
+
+def _inode(path: Path) -> int:
+    """Tells one file of this name from the next; 0 when there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0

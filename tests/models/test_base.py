@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -148,6 +149,39 @@ async def test_replies_that_are_not_whole_are_not_kept(replies: DiskCache, reaso
     await ask(model)
     await ask(model)
     assert inner.num_asked == 2
+
+
+async def test_an_entry_that_cannot_be_read_is_asked_for_again(
+    replies: DiskCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    inner = Counting()
+    model = CachedModel(inner, replies)
+    await ask(model)
+    with sqlite3.connect(replies.path) as db:
+        db.execute("update entries set value = ?", (b'{"message": 3}',))
+    db.close()
+    assert [(await ask(model)).text for _ in range(2)] == ["reply 2"] * 2
+    assert "cannot be read and is asked for again" in caplog.text
+
+
+@pytest.mark.parametrize("data", [b"not a database" * 1000, b"SQLite format 3\0" + b"\xff" * 8192])
+async def test_a_damaged_cache_does_not_stop_a_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("LONGTAKE_CACHE", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "replies.sqlite").write_bytes(data)
+    with FakeOpenAI() as fake:
+        for _ in range(2):
+            assert (await ask(load_model("openai:tiny", base_url=fake.base_url))).text == "ok"
+        assert len(fake.requests) == 1
+    assert caplog.text.count("is damaged") == 1
+
+
+async def test_a_cache_that_fails_after_the_reply_does_not_lose_it(tmp_path: Path) -> None:
+    inner = Counting()
+    model = CachedModel(inner, DiskCache(tmp_path / "absent" / "replies.sqlite"))
+    assert (await ask(model)).text == "reply 1"
 
 
 def test_endpoint_and_settings_are_part_of_the_identity() -> None:

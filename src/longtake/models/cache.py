@@ -7,6 +7,7 @@ sampled freely is asked again, or every rollout of a group would be the same one
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import weakref
 from collections.abc import Sequence
@@ -16,11 +17,14 @@ from typing import Protocol, cast
 
 from pydantic import TypeAdapter
 
+from ..errors import StoreError
 from ..store import DiskCache, digest
 from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, ToolSpec, Usage, from_json, to_json
 from .pixels import pixel_digests
 
 __all__ = ["CachedModel", "IdentifiedModel", "request_key"]
+
+logger = logging.getLogger(__name__)
 
 
 class IdentifiedModel(Model, Protocol):
@@ -72,10 +76,17 @@ class CachedModel:
             return await self.model.generate(messages, tools=tools, config=config)
         started = time.perf_counter()
         key = await request_key(self.identity, messages, tools, config)
-        if found := await asyncio.to_thread(self._replies.get, key):
-            output = from_json(ModelOutput, found)
+        if output := await asyncio.to_thread(self._kept, key):
             return replace(output, usage=Usage(), seconds=time.perf_counter() - started)
         output = await self.model.generate(messages, tools=tools, config=config)
         if output.stop_reason in ("stop", "tool_calls"):
             await asyncio.to_thread(self._replies.put, key, to_json(output))
         return output
+
+    def _kept(self, key: str) -> ModelOutput | None:
+        found = self._replies.get(key)
+        try:
+            return None if found is None else from_json(ModelOutput, found)
+        except StoreError as e:
+            logger.warning("a reply in the cache cannot be read and is asked for again: %s", e)
+            return None
