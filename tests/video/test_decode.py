@@ -310,3 +310,12 @@ def test_colours_come_back(tmp_path: Path) -> None:
     got = Video.open(tmp_path / "c.mp4").frames_at([0.0]).pixels
     assert np.abs(got.astype(int) - (200, 60, 30)).max() < 8
     assert picture_of(5).shape == (48, 64, 3)
+
+
+def test_a_key_frame_without_an_index_does_not_depend_on_earlier_calls(tmp_path: Path) -> None:
+    clock = write_clock(tmp_path / "a.ts", num_frames=250, gop=50)
+    before = Video.open(clock.path).frames_at([4.55], snap="keyframe").seconds.tolist()
+    CACHE.clear()
+    video = Video.open(clock.path)
+    assert video.frames_at([4.55]).seconds.tolist() == pytest.approx([4.52])
+    assert video.frames_at([4.55], snap="keyframe").seconds.tolist() == before

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from longtake.errors import VideoError
 from longtake.video.decode import Video
 from longtake.video.download import download, is_url
 
-pytest.importorskip("yt_dlp")
+yt_dlp = pytest.importorskip("yt_dlp")
 # yt-dlp leaves the connection of a page that it gives up on to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -54,6 +55,23 @@ def test_what_holds_no_video_is_one_clear_line(site: str, page: str) -> None:
     with pytest.raises(VideoError, match=rf"cannot fetch {site}/{page}") as raised:
         download(f"{site}/{page}")
     assert "\n" not in str(raised.value)
+
+
+def test_a_fetch_broken_off_is_done_again(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def part_of(self: Any, url: str) -> None:
+        Path(self.params["outtmpl"]["default"]).parent.mkdir(parents=True)
+        for name in ("film.f140.m4a", "film.temp.mp4", "film.mp4.part"):
+            Path(self.params["outtmpl"]["default"]).with_name(name).write_bytes(b"part")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(yt_dlp.YoutubeDL, "extract_info", part_of)
+        with pytest.raises(KeyboardInterrupt):
+            download(f"{site}/film.mp4")
+    path = download(f"{site}/film.mp4")
+    assert Video.open(path).info.num_frames == 30
+    assert sorted(path.parent.iterdir()) == [path]
+    assert [kept.name for kept in path.parent.parent.iterdir() if kept.name.startswith(".")] == []
 
 
 def test_urls() -> None:

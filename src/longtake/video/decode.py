@@ -1,7 +1,8 @@
-"""`Video`: pictures of a file at given times. The only way pictures are read in this package.
+"""`Video`: pictures of a file at given times, for people and models.
 
 Owns the time contract (the picture shown at t is the one with the largest presentation time not after t), deadlines
 and the sharing of decoders among threads. How packets are read is in `reader`, how pixels are made in `picture`.
+`thumbs` and `recode` decode on their own: scenes and clips need every picture once, not one at a time.
 """
 
 from __future__ import annotations
@@ -275,8 +276,11 @@ class Video:
         """Delivers every target once: from the cache, or decoded. With ``skip_damaged`` those that are not damaged."""
         view = View(self.info.fingerprint, self._track.index, look)
         missing: list[int] = []
+        keys_only = snap == "keyframe"
+        # without an index the key frame is not known until it is read: the picture kept may be a later one
+        may_be_kept = not keys_only or self._track.key_pts is not None
         for target in targets:
-            picture = CACHE.get(view, target)
+            picture = CACHE.get(view, target) if may_be_kept else None
             if picture is None:
                 missing.append(target)
             else:
@@ -288,7 +292,6 @@ class Video:
             CACHE.put(view, picture)
             deliver(target, picture)
 
-        keys_only = snap == "keyframe"
         groups = tuple((target,) for target in missing) if keys_only else self._groups(missing)
         request = Request(self._track, look, groups, keys_only, skip_damaged)
         run = read if self._child is None else self._child.read
