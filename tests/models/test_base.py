@@ -136,6 +136,16 @@ async def test_every_part_of_a_request_counts(replies: DiskCache) -> None:
         assert texts == [f"reply {n + 1}" for n in range(len(requests))]
 
 
+async def test_replies_of_an_older_form_are_not_said_again(replies: DiskCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = Counting()
+    model = CachedModel(inner, replies)
+    await ask(model)
+    monkeypatch.setattr("longtake.models.cache._FORM", 10**6)
+    await ask(model)
+    await ask(model)
+    assert inner.num_asked == 2
+
+
 async def test_what_is_sampled_freely_is_asked_again(replies: DiskCache) -> None:
     model = CachedModel(Counting(), replies)
     texts = {(await ask(model, config=GenerateConfig(temperature=1.0))).text for _ in range(3)}

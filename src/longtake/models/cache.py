@@ -24,6 +24,9 @@ from .pixels import pixel_digests
 
 __all__ = ["CachedModel", "IdentifiedModel", "request_key"]
 
+_FORM = 1
+"""Counted up when requests are written or replies read in another way: what was kept before is not said again."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -75,7 +78,7 @@ class CachedModel:
         if config.temperature > 0 and config.seed is None:
             return await self.model.generate(messages, tools=tools, config=config)
         started = time.perf_counter()
-        key = await request_key(self.identity, messages, tools, config)
+        key = await request_key([_FORM, self.identity], messages, tools, config)
         if output := await asyncio.to_thread(self._kept, key):
             return replace(output, usage=Usage(), seconds=time.perf_counter() - started)
         output = await self.model.generate(messages, tools=tools, config=config)
