@@ -119,6 +119,26 @@ def test_what_is_no_trace_is_refused_with_what_is_wrong(text: bytes) -> None:
         from_json(Trace, text)
 
 
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ('{"x": 1}', "seconds"),
+        ('{"video": "f", "seconds": [1], "width": 2}', "height"),
+        ('{"video": "f", "seconds": {"a": 1}, "width": 2, "height": 2}', "seconds"),
+        ('{"video": "f", "seconds": [null], "width": 2, "height": 2}', "seconds"),
+        ('{"video": 3, "seconds": [1], "width": 2, "height": 2}', "video"),
+        ('{"video": "f", "seconds": [1], "width": "wide", "height": 2}', "width"),
+        ('{"video": "f", "seconds": [1], "width": 2, "height": 2, "box": {"a": 1}}', "box.left"),
+        ('{"video": "f", "seconds": [1], "width": 2, "height": 2, "box": 3}', "box"),
+        ("{}", "seconds"),
+        ("3", "str"),
+    ],
+)
+def test_what_are_no_frames_is_refused_with_what_is_wrong(part: str, says: str) -> None:
+    with pytest.raises(StoreError, match=rf"not a Message(.|\n)*\.{says}(\.\d+)?\n"):
+        from_json(Message, f'{{"role": "user", "content": [{part}]}}')
+
+
 @given(spans, spans)
 def test_iou_is_symmetric_and_one_only_for_equal_spans(a: TimeSpan, b: TimeSpan) -> None:
     assert a.iou(b) == pytest.approx(b.iou(a))

@@ -164,12 +164,9 @@ class Frames:
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         from pydantic_core import core_schema
 
-        def read(value: Any) -> Frames:
-            if isinstance(value, Frames):
-                return value
-            box = Box(**value["box"]) if value.get("box") else None
-            seconds = np.asarray(value["seconds"], dtype=np.float64)
-            return Frames(seconds, value["width"], value["height"], value["video"], box)
+        def read(stored: dict[str, Any]) -> Frames:
+            seconds = np.asarray(stored["seconds"], dtype=np.float64)
+            return Frames(seconds, stored["width"], stored["height"], stored["video"], stored.get("box"))
 
         def write(frames: Frames) -> dict[str, Any]:
             return {
@@ -180,10 +177,19 @@ class Frames:
                 "box": asdict(frames.box) if frames.box else None,
             }
 
-        as_dict = core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
-        accepted = core_schema.union_schema([core_schema.is_instance_schema(cls), as_dict])
-        return core_schema.no_info_after_validator_function(
-            read, accepted, serialization=core_schema.plain_serializer_function_ser_schema(write)
+        field, pixels = core_schema.typed_dict_field, core_schema.int_schema(ge=0)
+        fields = {
+            "video": field(core_schema.str_schema()),
+            "seconds": field(core_schema.list_schema(core_schema.float_schema(allow_inf_nan=False))),
+            "width": field(pixels),
+            "height": field(pixels),
+            "box": field(core_schema.nullable_schema(handler.generate_schema(Box)), required=False),
+        }
+        stored = core_schema.no_info_after_validator_function(read, core_schema.typed_dict_schema(fields))
+        return core_schema.json_or_python_schema(
+            stored,
+            core_schema.union_schema([core_schema.is_instance_schema(cls), stored]),
+            serialization=core_schema.plain_serializer_function_ser_schema(write),
         )
 
 
