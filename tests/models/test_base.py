@@ -61,8 +61,9 @@ def test_models_by_name(tmp_path: Path) -> None:
     ("spec", "options", "says"),
     [
         ("gpt-5", {}, "for example openai:gpt-5"),
-        ("nobody:x", {}, "known: "),
-        ("", {}, "known: "),
+        ("nobody:x", {}, "known: ollama, openai, reader, scripted; .* for example openai:x$"),
+        ("hf:Qwen/Qwen3-VL-8B", {}, "there is no model 'hf:Qwen/Qwen3-VL-8B'; .* openai:Qwen/Qwen3-VL-8B$"),
+        ("", {}, "known: .* for example openai:gpt-5-mini$"),
         ("scripted:x", {"base_url": "http://box/v1"}, "base_url"),
         ("openai:", {"base_url": "http://box/v1"}, "needs a name"),
     ],
@@ -70,6 +71,18 @@ def test_models_by_name(tmp_path: Path) -> None:
 def test_a_name_that_is_none(spec: str, options: dict[str, str], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         load_model(spec, **options)
+
+
+async def test_ollama_gets_nothing_that_is_meant_for_openai(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The variables are what README tells users of OpenAI to set."""
+    monkeypatch.setenv("LONGTAKE_CACHE", str(tmp_path))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-0123456789")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://box/v1")
+    plain = load_model("ollama:tiny", cache=False)
+    assert repr(plain) == "OpenAIModel('tiny', base_url='http://localhost:11434/v1')"
+    with FakeOpenAI() as fake:
+        assert (await ask(load_model("ollama:tiny", base_url=fake.base_url))).text == "ok"
+    assert fake.headers[0]["Authorization"] == "Bearer ollama"
 
 
 async def test_loaded_models_remember(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -94,12 +94,13 @@ def load_model(
     without ``from_spec`` is made without arguments. With ``cache``, replies of models that have an ``identity`` are
     kept on disk. Raises `ConfigError`."""
     prefix, _, argument = spec.partition(":")
-    if prefix == "ollama":
+    if prefix == "ollama":  # what $OPENAI_BASE_URL and $OPENAI_API_KEY hold is another server's
         prefix, base_url, api_key = "openai", base_url or _OLLAMA_URL, api_key or "ollama"
     if prefix not in names("model"):
         raise ConfigError(
-            f"there is no model {spec!r}; known: {', '.join(names('model'))}, ollama;"
-            f" a model behind an endpoint is openai:NAME, for example openai:{spec}"
+            f"there is no model {spec!r}; known: {', '.join(sorted([*names('model'), 'ollama']))};"
+            f" a model that a server offers is openai:NAME with its base URL, for example"
+            f" openai:{argument or prefix or 'gpt-5-mini'}"
         )
     cls = resolve("model", prefix)
     given = {"base_url": base_url, "api_key": api_key, "options": options}
