@@ -169,7 +169,7 @@ def test_putting_stays_cheap_in_a_large_cache(cache: DiskCache) -> None:
     started = time.process_time()
     for number in range(20):
         cache.put(str(number), b"x" * 100)
-    assert (time.process_time() - started) / 20 < 0.01
+    assert (time.process_time() - started) / 20 < 0.004, "looking at every row takes 0.01 s"
 
 
 def test_many_threads(cache: DiskCache) -> None:
