@@ -81,3 +81,10 @@ def test_what_is_built_in_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) ->
 def test_names_load_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, plug_in("broken", "no_such_module:Thing"))
     assert "broken" in names("model")
+
+
+@pytest.mark.parametrize("target", ["no_such_module:Parrot", "test_registry:NoSuchName"])
+def test_what_is_installed_but_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    install(monkeypatch, plug_in("broken", target))
+    with pytest.raises(ConfigError, match=f"'broken' is installed as {target}"):
+        resolve("model", "broken")

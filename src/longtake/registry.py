@@ -51,5 +51,8 @@ def resolve(kind: Kind, name: str) -> Any:
         module, attribute = target.split(":")
         return getattr(import_module(module), attribute)
     for entry in entry_points(group=f"longtake.{kind}", name=name):
-        return entry.load()
+        try:
+            return entry.load()
+        except (ImportError, AttributeError) as e:
+            raise ConfigError(f"the {kind} {name!r} is installed as {entry.value}, which cannot be loaded: {e}") from e
     raise ConfigError(f"there is no {kind} {name!r}; known: {', '.join(names(kind))}")

@@ -182,6 +182,22 @@ def test_damage_under_the_overview_is_left_out_and_said(tmp_path: Path) -> None:
         assert "cannot be decoded and are left out" in opening.text
 
 
+def test_decoding_in_a_process_of_its_own_gives_the_same(film: Path) -> None:
+    runs = [
+        longtake.ask(
+            film, "What?", model=ScriptedModel([CALL, "<answer>x</answer>"]), settings=AskSettings(isolate=isolate)
+        )
+        for isolate in (False, True)
+    ]
+    assert runs[0].turns[0].results[0].content == runs[1].turns[0].results[0].content
+    assert runs[0].opening == runs[1].opening
+
+
+def test_text_that_is_not_utf8_is_refused(film: Path) -> None:
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        longtake.ask(film, "caf\udce9?")
+
+
 def test_an_empty_question_is_refused(film: Path) -> None:
     with pytest.raises(ConfigError, match="empty"):
         longtake.ask(film, "  ")

@@ -345,6 +345,11 @@ async def test_a_key_that_the_server_echoes_is_not_repeated(caplog: pytest.LogCa
     assert KEY not in shown + caplog.text
 
 
+async def test_a_reply_that_repeats_the_key_does_not_keep_it(fake: FakeOpenAI) -> None:
+    fake.will(Say(f"your key is {KEY}"))
+    assert (await ask(model_at(fake, key=KEY))).text == "your key is ***"
+
+
 @pytest.mark.parametrize("act", [Fail(500, f"key {KEY}"), Fail(400, {"error": f"{KEY}"}), Fail(200, f"<b>{KEY}")])
 async def test_no_error_repeats_the_key(fake: FakeOpenAI, act: Act, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)

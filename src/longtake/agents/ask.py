@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -16,6 +17,7 @@ from ..models.base import load_model
 from ..registry import resolve
 from ..store import digest
 from ..types import JSON, GenerateConfig, Model, Sample, Trace
+from ..video.decode import Video
 from ..video.download import download, is_url
 from .loop import Agent, Event, OnEvent, run
 from .prompt import letters
@@ -25,7 +27,9 @@ __all__ = ["AskSettings", "ask_async", "build_agent", "read_settings"]
 
 
 class AskSettings(BaseModel):
-    """How to ask. None leaves a setting to the agent or the model. ``frames`` is the overview's, 0 for none."""
+    """How to ask. None leaves a setting to the agent or the model. ``frames`` is the overview's, 0 for none.
+
+    ``deadline_seconds`` bounds each decoding call; with ``isolate`` it runs in a process that is killed then."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,6 +52,8 @@ class AskSettings(BaseModel):
     max_tokens: int = Field(default=4096, ge=1)
     seed: int | None = None
     cache: bool = True
+    deadline_seconds: float = Field(default=60.0, gt=0)
+    isolate: bool = False
 
 
 def read_settings(values: Mapping[str, Any]) -> AskSettings:
@@ -79,6 +85,11 @@ async def ask_async(
     or why there is none. Raises `VideoError` or `ConfigError` when the run cannot start."""
     if not question.strip():
         raise ConfigError("the question is empty; ask something")
+    for text in (question, str(video), *choices):
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise ConfigError(
+                f"{text!a} is not UTF-8, so it cannot be kept in a trace; rename the file, or retype it"
+            )
     choices = _bare(choices)
     names = {"model": model, "agent": agent}
     chosen = {key: value for key, value in names.items() if isinstance(value, str)}
@@ -97,7 +108,8 @@ async def ask_async(
                 listener(event)
 
     config = GenerateConfig(settings.temperature, settings.max_tokens, settings.seed)
-    trace = await run(the_agent, the_model, sample, config=config, on_event=tell)
+    open_video = partial(Video.open, deadline_seconds=settings.deadline_seconds, isolate=settings.isolate)
+    trace = await run(the_agent, the_model, sample, config=config, on_event=tell, open_video=open_video)
     if recorder is not None:
         await asyncio.to_thread(recorder.write_sheet, trace)
     return trace

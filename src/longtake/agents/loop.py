@@ -95,6 +95,10 @@ class Event:
 OnEvent: TypeAlias = Callable[[Event], None]
 
 
+class OpenVideo(Protocol):
+    def __call__(self, uri: str, *, subtitles: str | None) -> Video: ...
+
+
 async def run(
     agent: Agent,
     model: Model,
@@ -102,15 +106,17 @@ async def run(
     *,
     config: GenerateConfig | None = None,
     on_event: OnEvent | None = None,
+    open_video: OpenVideo = Video.open,
 ) -> Trace:
     """Runs ``agent`` on ``sample`` until it answers, abstains, hits a limit or the model fails.
 
     A failing model, or a worker behind a tool, ends the trace with ``stop_reason="model_error"``; what had happened
     until then is in it. Raises `VideoError` when the video cannot be used, since then nothing has happened yet.
+    ``open_video`` is `Video.open` with options of its own.
     """
     started = time.perf_counter()
     config = config or GenerateConfig()
-    video = await asyncio.to_thread(Video.open, sample.video, subtitles=sample.subtitles)
+    video = await asyncio.to_thread(open_video, sample.video, subtitles=sample.subtitles)
     await asyncio.to_thread(_check, video)
     shown = sample.without_gold()
     tools = {tool.spec.name: tool for tool in await asyncio.to_thread(agent.bind, shown, video)}

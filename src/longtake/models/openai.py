@@ -130,7 +130,7 @@ class OpenAIModel:
         self._patience.has_answered = True
         if status == 200:
             try:
-                return read_reply(body, asked)
+                return read_reply(self._redactor.hide_key(body), asked)
             except ModelReplyError as e:
                 raise ModelReplyError(self._redactor.clean(str(e))) from None
         if status == 400 and b"max_completion_tokens" in body and "max_tokens" in request:

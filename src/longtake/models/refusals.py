@@ -24,6 +24,7 @@ from ..errors import (
 __all__ = ["Redactor", "basic_credentials", "refusal", "retry_after_seconds"]
 
 _MAX_CHARS = 400
+_LONG_KEY = 20
 _NOT_SECRET = ("", "EMPTY", "ollama", "none", "dummy")
 _HINTS = (
     (r"insufficient_quota|exceeded your current quota", "the account has no credit left"),
@@ -49,7 +50,14 @@ class Redactor:
 
     def __init__(self, key: str, url: yarl.URL) -> None:
         secrets = {key, url.password or "", basic_credentials(url), *url.query.values()} - {*_NOT_SECRET}
+        if len(key) >= _LONG_KEY:
+            secrets.add(key[:8])  # servers show the beginning of a key they refuse
         self._secrets = sorted((secret for secret in secrets if len(secret) >= 4), key=len, reverse=True)
+        self._key = key.encode() if len(key) >= 8 and key not in _NOT_SECRET else b""
+
+    def hide_key(self, body: bytes) -> bytes:
+        """``body`` of a good reply with the key as ``***``: what a server repeats would be kept in the trace."""
+        return body.replace(self._key, b"***") if self._key else body
 
     def clean(self, text: str) -> str:
         """``text`` on one line, short, secrets as ``***``."""
