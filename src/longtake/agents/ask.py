@@ -87,9 +87,7 @@ async def ask_async(
         raise ConfigError("the question is empty; ask something")
     for text in (question, str(video), *choices):
         if any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise ConfigError(
-                f"{text!a} is not UTF-8, so it cannot be kept in a trace; rename the file, or retype it"
-            )
+            raise ConfigError(f"{text!a} is not UTF-8, so it cannot be kept in a trace; rename the file, or retype it")
     choices = _bare(choices)
     names = {"model": model, "agent": agent}
     chosen = {key: value for key, value in names.items() if isinstance(value, str)}
