@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
-__all__ = ["Box", "Cue", "Evidence", "Frames", "Source", "SubtitleTrack", "TimeSpan", "VideoInfo"]
+__all__ = ["Box", "Cue", "CueList", "Evidence", "Frames", "Source", "SubtitleTrack", "TimeSpan", "VideoInfo"]
 
 Source: TypeAlias = Literal["subtitles", "screen", "speech", "frames", "stated"]
 """Where evidence comes from: a cue of timed text, frames the agent looked at, or a span the model stated."""
@@ -200,6 +200,14 @@ class Cue:
     span: TimeSpan
     text: str
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class CueList:
+    """Cues in order of time, and what was found wrong in reading them, one sentence each."""
+
+    cues: tuple[Cue, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Files longtake owns: content fingerprints, atomic writes, the cache folder and a keyed cache on disk.
+"""Files longtake owns: content fingerprints, atomic writes, journals, the cache folder and a keyed cache on disk.
 
 A cache may be deleted at any time; nothing but time is lost.
 """
@@ -13,14 +13,14 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import orjson
 
 from .errors import StoreError, VideoDecodeError
 from .types import JSON, from_json, to_json
 
-__all__ = ["DiskCache", "cache_dir", "digest", "fingerprint", "kept", "write_atomic"]
+__all__ = ["DiskCache", "Journal", "cache_dir", "digest", "fingerprint", "kept", "write_atomic"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -101,6 +101,43 @@ def kept(cls: type[T], path: Path, make: Callable[[], T]) -> T:
     value = make()
     write_atomic(path, to_json(value))
     return value
+
+
+class Journal:
+    """Values by second in the file ``path``; the last record of a second counts.
+
+    A record starts and ends with a line end and is written in one go: one cut short by a crash spoils only itself,
+    and several processes may append to the same file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> dict[float, JSON]:
+        """All whole records; damaged lines are skipped, so what they held is recognised again."""
+        found: dict[float, JSON] = {}
+        if not self.path.exists():
+            return found
+        for line in self.path.read_bytes().splitlines():
+            if not line:
+                continue
+            try:
+                record = cast("JSON", orjson.loads(line))
+            except orjson.JSONDecodeError:
+                record = None
+            match record:
+                case [int() | float() as seconds, value]:
+                    found[float(seconds)] = value
+                case _:
+                    log.debug("%s: a damaged line is skipped", self.path)
+        return found
+
+    def add(self, seconds: float, value: JSON) -> None:
+        """Appends one record. Raises `StoreError` if the file cannot be written."""
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                file.write(b"\n" + orjson.dumps([seconds, value]) + b"\n")
+        except OSError as e:
+            raise StoreError(f"cannot write {self.path}: {e}; set LONGTAKE_CACHE to a folder you can write") from e
 
 
 class DiskCache:

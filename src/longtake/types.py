@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 from typing_extensions import TypeAliasType
 
 from .errors import LongtakeError, StoreError
-from .media import Box, Cue, Evidence, Frames, Source, SubtitleTrack, TimeSpan, VideoInfo
+from .media import Box, Cue, CueList, Evidence, Frames, Source, SubtitleTrack, TimeSpan, VideoInfo
 
 __all__ = [
     "JSON",
@@ -21,6 +21,7 @@ __all__ = [
     "Answer",
     "Box",
     "Cue",
+    "CueList",
     "Evidence",
     "Frames",
     "GenerateConfig",

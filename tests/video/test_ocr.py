@@ -17,10 +17,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from clips import write_frames
 from longtake.errors import MissingExtraError, SpanError, VideoError
+from longtake.store import Journal
 from longtake.types import Box, Cue, TimeSpan
 from longtake.video import ocr
 from longtake.video.decode import Video
-from longtake.video.journal import Journal
 from longtake.video.sightings import Line, Sighting, blocks_to_cues, moment_spans, skim_spans, written
 from longtake.video.text import TimedText
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from clips import write_clock
 from longtake.errors import ConfigError, MissingExtraError, StoreError, VideoError
+from longtake.media import CueList
 from longtake.store import cache_dir
 from longtake.types import Cue, TimeSpan
 from longtake.video import cue_index, ocr, speech, text
 from longtake.video.cue_index import CueIndex
-from longtake.video.cue_list import CueList
 from longtake.video.decode import Video
 from longtake.video.text import TimedText
 

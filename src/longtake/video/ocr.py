@@ -20,11 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MissingExtraError, VideoDecodeError
-from ..store import cache_dir
-from ..types import JSON, Box, TimeSpan
-from .cue_list import CueList
+from ..store import Journal, cache_dir
+from ..types import JSON, Box, CueList, TimeSpan
 from .decode import Video
-from .journal import Journal
 from .scenes import detect
 from .sightings import Line, Sighting, blocks_to_cues, moment_spans, skim_spans
 from .workers import nothing

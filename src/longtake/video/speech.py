@@ -20,10 +20,9 @@ import numpy.typing as npt
 from av.error import FFmpegError
 
 from ..errors import MissingExtraError, VideoDecodeError, VideoError
-from ..store import cache_dir, digest
+from ..store import Journal, cache_dir, digest
 from ..types import JSON, Cue, TimeSpan
 from .decode import Video
-from .journal import Journal
 from .workers import nothing
 
 __all__ = ["Recogniser", "Spoken", "Whisper", "available", "sound", "transcribe"]

@@ -17,8 +17,7 @@ from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle
 
 from ..errors import VideoDecodeError, VideoError, VideoNotFoundError
-from ..types import Cue, SubtitleTrack, TimeSpan
-from .cue_list import CueList
+from ..types import Cue, CueList, SubtitleTrack, TimeSpan
 from .subtitle_formats import Parsed, RawCue, SyntaxProblem, clean_text, decode_text, parse, parse_json
 
 __all__ = ["find_sidecar", "is_text_track", "read_embedded", "read_sidecar"]

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, MissingExtraError, VideoError
 from ..store import cache_dir, digest, kept
-from ..types import JSON, Cue, Source, TimeSpan
+from ..types import JSON, Cue, CueList, Source, TimeSpan
 from . import ocr, speech
 from .cue_index import CueIndex, Hit
-from .cue_list import CueList
 from .subtitles import find_sidecar, is_text_track, read_embedded, read_sidecar
 
 if TYPE_CHECKING:
