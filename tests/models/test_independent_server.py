@@ -133,3 +133,15 @@ async def test_the_other_two_agents(independent_server: IndependentServer, tmp_p
     assert team.answer.text == "B"
     assert [call.name for turn in team.turns for call in turn.calls] == ["look"]
     assert (team.usage.num_calls, team.usage.num_frames) == (3, 3)
+
+
+@pytest.mark.parametrize("agent", ["direct", "crop", "team"])
+async def test_the_three_agents_on_a_real_video(
+    independent_server: IndependentServer, shared_videos: Path, agent: str
+) -> None:
+    model = model_at(independent_server)
+    video = shared_videos / "nasa_13013.mp4"
+    trace = await ask_async(video, QUESTION, agent=agent, model=model, settings=AskSettings(frames=3))
+    assert trace.answer is not None, trace.error
+    assert trace.answer.text == "B"
+    assert trace.usage.num_frames >= 3
