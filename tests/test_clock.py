@@ -71,6 +71,8 @@ def test_what_is_no_time_is_refused(value: object) -> None:
         ("12.0 - 15.5: a dog", 12, 15.5, ": a dog"),
         ("between 1:02 and 1:07 it rains", 62, 67, " it rains"),
         ("from 3 s to 4 s", 3, 4, ""),
+        ("[[2.0, 6.5]]", 2, 6.5, "]"),
+        ("2.0..6.5 s", 2, 6.5, ""),
         ("9 - 2, then 2 - 9.", 2, 9, "."),
         (f"{span_label(TimeSpan(62, 65.5))} x", 62, 65.5, " | 62.0 - 65.5 s] x"),
     ],

@@ -15,7 +15,9 @@ _TOO_LATE = 1e9
 _NUMBER = r"\d+(?:\.\d+)?"
 _TIME = rf"(?:\d+:)?\d+:{_NUMBER}|{_NUMBER}\s*s(?:ec(?:ond)?s?)?\b|{_NUMBER}"
 _TIME_ALONE = re.compile(rf"\s*({_TIME})\s*", re.IGNORECASE)
-_RANGE = re.compile(rf"({_TIME})\s*(?:-|–|—|to|until|and)\s*({_TIME})", re.IGNORECASE)
+_RANGE = re.compile(
+    rf"({_TIME})\s*(?:-|–|—|\.\.+|to|until|and)\s*({_TIME})|\[\s*({_TIME})\s*,\s*({_TIME})\s*\]", re.IGNORECASE
+)
 
 
 def clock(seconds: float) -> str:
@@ -54,7 +56,7 @@ def parse_seconds(value: object) -> float:
 def split_span(text: str) -> tuple[TimeSpan, str] | None:
     """The first time range written in ``text`` (``12.0 - 15.5``, ``1:02 to 1:07``) and what follows it."""
     for match in _RANGE.finditer(text):
-        start, end = parse_seconds(match[1]), parse_seconds(match[2])
+        start, end = (parse_seconds(time) for time in match.groups() if time is not None)
         if start < end:
             return TimeSpan(start, end), text[match.end() :]
     return None

@@ -167,7 +167,7 @@ class GenerateConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """One reply. ``seconds`` is the wall time of the call, retries included."""
+    """One reply. ``seconds`` is the wall time of the call, retries included; ``cached``: paid for in an earlier run."""
 
     message: Message
     model: str
@@ -175,6 +175,7 @@ class ModelOutput:
     usage: Usage = Usage()
     tokens: Tokens | None = None
     seconds: float = 0.0
+    cached: bool = False
 
     @property
     def text(self) -> str:

@@ -125,7 +125,7 @@ async def test_a_reply_from_the_cache_costs_nothing(replies: DiskCache) -> None:
     model = CachedModel(Counting(), replies)
     first, second = await ask(model), await ask(model)
     assert first.usage == Usage(1, 7, 3, 0, 0.5)
-    assert second == replace(first, usage=Usage(), seconds=second.seconds)
+    assert second == replace(first, usage=Usage(), seconds=second.seconds, cached=True)
 
 
 async def test_every_part_of_a_request_counts(replies: DiskCache) -> None:

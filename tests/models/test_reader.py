@@ -202,3 +202,11 @@ def test_words() -> None:
     assert closeness(content_words("found notebook"), near) > closeness(content_words("found notebook"), far)
     assert wanted_words("What colour is the door?") == {"door": 1.0}
     assert wanted_words("What does the sign say?") == {}
+
+
+def test_an_answer_is_narrowed_to_what_is_asked_for() -> None:
+    board = "[00:00:01.0 - 00:00:09.0 | 1.0 - 9.0 s] screen: CAT LOST CALL 555 0142 / ROOM TO LET / 555 0187 / CHOIR"
+    question = "Question: What is the phone number of the room to let?"
+    message = Message("user", (f"{board}\n\n{question}",))
+    output = asyncio.run(Reader().generate([message], tools=(), config=GenerateConfig()))
+    assert "<answer>ROOM TO LET / 555 0187</answer>" in output.text

@@ -92,6 +92,11 @@ def test_choices_and_config(film: Path, tmp_path: Path) -> None:
     question = ["ask", film, "When does the ferry leave?"]
     out, _ = longtake(*question, "--choices", "at noon|half past six", "--config", "ask.toml", cwd=tmp_path)
     assert "answer  B. half past six" in out
+    out, _ = longtake(*question, "--choices", "at noon|half past six", "--config", "ask.toml", "--json", cwd=tmp_path)
+    assert (json.loads(out)["answer"], json.loads(out)["choice"]) == ("B", "half past six")
+    (tmp_path / "file").write_text("x")
+    _, err = longtake(*question, "--config", "ask.toml", "--save", "file", cwd=tmp_path, code=1)
+    assert "give a folder" in err
     (tmp_path / "bad.toml").write_text("modle = 'x'\n")
     for wrong, said in (
         (["--config", "bad.toml"], "modle"),
@@ -176,6 +181,8 @@ def test_probe(film: Path, tmp_path: Path) -> None:
 def test_frames_at_span_and_uniform(film: Path, tmp_path: Path) -> None:
     longtake("frames", film, "--at", "1.5", "--at", "0:03", "--out", "at", cwd=tmp_path)
     assert sorted(path.name for path in (tmp_path / "at").iterdir()) == ["film_000001.500.jpg", "film_000003.000.jpg"]
+    out, _ = longtake("frames", film, "--span", "2-3", "--fps", "50", "--out", "span", cwd=tmp_path)
+    assert out == "10 frames in span/\n"
     out, _ = longtake("frames", film, "--span", "2-4", "--fps", "2", cwd=tmp_path)
     assert "4 frames on frames.jpg" in out
     longtake("frames", film, "--uniform", "3", "--out", "sheet.jpg", cwd=tmp_path)

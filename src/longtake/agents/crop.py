@@ -13,7 +13,7 @@ from . import tools
 from .loop import Action, Tool
 from .prompt import about, question_block, render
 from .replies import read_final
-from .skim import check_looks, skim
+from .skim import check_looks, check_turns, skim
 
 __all__ = ["Crop"]
 
@@ -46,8 +46,9 @@ class Crop:
     def __post_init__(self) -> None:
         if unknown := set(self.tools) - set(TOOLS):
             raise ConfigError(f"the tools are {', '.join(TOOLS)}; got {', '.join(sorted(unknown))}")
-        check_looks(self.num_frames, self.fps, self.max_pixels, self.max_turns)
-        check_looks(self.crop_max_frames - 1, self.crop_fps, self.zoom_max_pixels, 1)
+        check_turns(self.max_turns)
+        check_looks(self.num_frames, self.fps, self.max_pixels)
+        check_looks(self.crop_max_frames, self.crop_fps, self.zoom_max_pixels, least=1)
 
     @property
     def config(self) -> Mapping[str, JSON]:

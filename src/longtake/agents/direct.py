@@ -11,7 +11,7 @@ from ..video.decode import Video
 from .loop import Tool
 from .prompt import about, question_block, render
 from .replies import read_final, without_thinking
-from .skim import check_looks, said, skim
+from .skim import check_looks, check_turns, said, skim
 from .tools import cue_lines
 
 __all__ = ["Direct"]
@@ -33,7 +33,8 @@ class Direct:
     last_call = ""
 
     def __post_init__(self) -> None:
-        check_looks(self.num_frames, self.fps, self.max_pixels, self.max_turns)
+        check_turns(self.max_turns)
+        check_looks(self.num_frames, self.fps, self.max_pixels)
 
     @property
     def config(self) -> Mapping[str, JSON]:

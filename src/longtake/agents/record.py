@@ -32,7 +32,10 @@ class Recorder:
 
     def __call__(self, event: Event) -> None:
         if event.kind == "opening":  # of an earlier run in the same folder
-            self.sheet_path.unlink(missing_ok=True)
+            try:
+                self.sheet_path.unlink(missing_ok=True)
+            except OSError as e:
+                raise StoreError(f"cannot keep the run in {self.sheet_path.parent}: {e.strerror}; give a folder") from e
         if event.kind in ("opening", "turn", "finished"):
             write_atomic(self.trace_path, to_json(event.trace, indent=1))
 

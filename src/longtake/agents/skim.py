@@ -11,7 +11,7 @@ from ..video.decode import Snap, Video
 from ..video.sample import by_fps, uniform
 from ..video.text import TimedText
 
-__all__ = ["check_looks", "readable", "said", "skim"]
+__all__ = ["check_looks", "check_turns", "readable", "said", "skim"]
 
 
 def skim(video: Video, *, num_frames: int, fps: float | None, max_pixels: int) -> list[Part]:
@@ -39,10 +39,16 @@ def said(video: Video) -> tuple[Cue, ...]:
     return text.cues("subtitles") if "subtitles" in text.sources() else ()
 
 
-def check_looks(num_frames: int, fps: float | None, max_pixels: int, max_turns: int) -> None:
+def check_looks(num_frames: int, fps: float | None, max_pixels: int, *, least: int = 0) -> None:
     """Raises `ConfigError` for a look at a video that cannot be taken; found before anything is spent."""
-    if num_frames < 0 or (fps is not None and not 0 < fps < math.inf) or max_pixels < 28 * 28 or max_turns < 1:
+    if num_frames < least or (fps is not None and not 0 < fps < math.inf) or max_pixels < 28 * 28:
         raise ConfigError(
-            "an agent needs at least 0 frames (1 in a crop), frames a second above 0, at least 784 pixels a frame and"
-            f" 1 turn; got {num_frames} frames, {fps} a second, {max_pixels} pixels, {max_turns} turns"
+            f"a look needs at least {least} frames, frames a second above 0 and at least 784 pixels a frame;"
+            f" got {num_frames} frames, {fps} a second, {max_pixels} pixels"
         )
+
+
+def check_turns(max_turns: int) -> None:
+    """Raises `ConfigError` for a run without a turn."""
+    if max_turns < 1:
+        raise ConfigError(f"max_turns must be at least 1, got {max_turns}")

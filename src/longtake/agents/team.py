@@ -36,7 +36,7 @@ from ..video.scenes import detect
 from .loop import Action, Tool
 from .prompt import about, question_block, render
 from .replies import read_final, without_thinking
-from .skim import check_looks, readable, said
+from .skim import check_looks, check_turns, readable, said
 from .tools import ask_model, cue_lines
 
 __all__ = ["Team"]
@@ -83,11 +83,12 @@ class Team:
     stop = tuple(f"</{tag}>" for tag in ("request_grounding", "search", "visual_query", "answer", "abstain"))
 
     def __post_init__(self) -> None:
-        check_looks(self.num_frames, None, self.max_pixels, self.max_turns)
-        if not self.clip_seconds > 0 or self.num_frames < 1 or self.clips not in ("fixed", "scenes"):
+        check_turns(self.max_turns)
+        check_looks(self.num_frames, None, self.max_pixels, least=1)
+        if not self.clip_seconds > 0 or self.clips not in ("fixed", "scenes"):
             raise ConfigError(
-                "a team needs clip_seconds above 0, num_frames of at least 1 and clips 'fixed' or 'scenes', got "
-                f"{self.clip_seconds}, {self.num_frames}, {self.clips!r}"
+                "a team needs clip_seconds above 0 and clips 'fixed' or 'scenes', "
+                f"got {self.clip_seconds}, {self.clips!r}"
             )
 
     @property

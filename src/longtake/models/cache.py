@@ -80,7 +80,7 @@ class CachedModel:
         started = time.perf_counter()
         key = await request_key([_FORM, self.identity], messages, tools, config)
         if output := await asyncio.to_thread(self._kept, key):
-            return replace(output, usage=Usage(), seconds=time.perf_counter() - started)
+            return replace(output, usage=Usage(), seconds=time.perf_counter() - started, cached=True)
         output = await self.model.generate(messages, tools=tools, config=config)
         if output.stop_reason in ("stop", "tool_calls"):
             await asyncio.to_thread(self._replies.put, key, to_json(output))

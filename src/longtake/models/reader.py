@@ -30,7 +30,7 @@ from .support import (
 __all__ = ["Reader"]
 
 _LAST_TURN = "your last turn"
-STRONG, WEAK = 0.8, 0.55
+STRONG, WEAK = 0.8, 0.7
 """Share of the question's words that a passage must hold: to stop searching, and to be an answer at all."""
 CLOSE_BONUS = 0.1
 """For the better of two passages: the words of the question stand close together in it."""
@@ -228,11 +228,11 @@ def _narrowed(text: str, wanted: dict[str, float], form: re.Pattern[str] | None)
     """Of several lines of writing that stand together, the fewest in a row that hold what the whole holds."""
     parts = text.split(" / ")
     whole = coverage(wanted, text)
-    for length in range(1, len(parts)):
-        for start in range(len(parts) - length + 1):
-            run = " / ".join(parts[start : start + length])
-            if coverage(wanted, run) >= whole and (form is None or form.search(run)):
-                return run
+    runs = [parts[i:j] for i in range(len(parts)) for j in range(i + 1, len(parts) + 1)]
+    for run in sorted(runs, key=lambda run: (len(run), -coverage(wanted, run[0]))):  # what is asked for comes first
+        said = " / ".join(run)
+        if coverage(wanted, said) >= whole and (form is None or form.search(said)):
+            return said
     return text
 
 
@@ -306,8 +306,10 @@ def _what_would_help(case: _Case, search: ToolSpec | None) -> str:
     sources = _sources(search) if search else sorted({line.source for line in case.lines})
     looked = f"the words found in the video ({', '.join(sources)}) do not" if sources else "there are no words here to"
     helps = ["a vision model (--model openai:NAME) can look at the pictures"]
-    if "screen" not in sources:
-        helps.append("pip install 'longtake[ocr]' reads text in the picture")
+    if search is None:
+        helps.append("--agent crop also reads writing in the picture")
+    elif "screen" not in sources:
+        helps.append("pip install 'longtake[ocr]' reads writing in the picture")
     if "speech" not in sources:
         helps.append("--asr listens to the speech")
     if "subtitles" not in sources:
@@ -319,7 +321,7 @@ def _what_would_help(case: _Case, search: ToolSpec | None) -> str:
 def _name_clip(text: str, clips: Sequence[tuple[str, str]]) -> str:
     """The grounding worker: the clip whose words cover most of what is to be found, or that there is none."""
     find = _FIND.search(text)
-    wanted = content_words(find[1] if find else "")
-    shares = {clip: coverage(wanted, words) for clip, words in clips}
+    wanted = wanted_words(find[1] if find else "")
+    shares = {clip: coverage(wanted, words) + CLOSE_BONUS * closeness(wanted, words) for clip, words in clips}
     best = max(shares, key=lambda clip: shares[clip])
     return f"<clip>{best}</clip>" if shares[best] > 0 else "No clip has any of these words."

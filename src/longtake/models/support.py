@@ -99,7 +99,7 @@ def stem(word: str) -> str:
 
 
 def content_words(text: str) -> dict[str, float]:
-    """Stems of the words that carry meaning, with a weight: the most common ones count half."""
+    """Stems of the words that carry meaning, with a weight: the most common ones count less."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     weights = dict[str, float]()
     for word in _WORD.findall(plain):
@@ -107,7 +107,7 @@ def content_words(text: str) -> dict[str, float]:
         if low in _STOP or (len(low) == 1 and not low.isdigit()):
             continue
         key = stem(low)
-        weights[key] = max(weights.get(key, 0.0), 0.5 if low in _GENERAL else 1.0)
+        weights[key] = max(weights.get(key, 0.0), 0.4 if low in _GENERAL else 1.0)
     return weights
 
 

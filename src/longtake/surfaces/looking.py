@@ -110,12 +110,14 @@ def frames(
         return
     if output.suffix and not output.is_dir():
         raise ConfigError(f"--out takes a .jpg for a contact sheet, or a folder, got {output}")
+    written = dict[float, Path]()  # by when a frame begins, so that no frame is written twice
     for start in range(0, len(times), BATCH):
         found = opened.frames_at(times[start : start + BATCH], max_pixels=max_pixels)
-        for picture, asked in zip(found.pixels, times[start : start + BATCH], strict=True):
-            path = output / f"{opened.path.stem}_{asked:010.3f}.jpg"
-            write_atomic(path, jpeg(Image.fromarray(picture), quality=95))
-    out.print(f"{plural(len(times), 'frame')} in {escape(str(output))}/", soft_wrap=True)
+        for picture, begins, asked in zip(found.pixels, found.seconds, times[start : start + BATCH], strict=True):
+            if begins not in written:
+                written[float(begins)] = output / f"{opened.path.stem}_{asked:010.3f}.jpg"
+                write_atomic(written[float(begins)], jpeg(Image.fromarray(picture), quality=95))
+    out.print(f"{plural(len(written), 'frame')} in {escape(str(output))}/", soft_wrap=True)
 
 
 def split(
@@ -128,7 +130,7 @@ def split(
     output: Annotated[Path, typer.Option("--out", help="Folder for the clips.")] = Path("clips"),
     as_json: JsonOption = False,
 ) -> None:
-    """Cut a video into clips; every frame is in exactly one of them."""
+    """Cut a video into clips of picture and sound; every frame is in exactly one of them."""
     from ..video.cut import Clip, cut
     from ..video.cut import split as split_evenly
     from ..video.decode import Video
@@ -138,6 +140,10 @@ def split(
         raise ConfigError("give --seconds or --scenes, not both")
     opened = Video.open(local_path(video))
     mode = "exact" if exact else "copy"
+    if opened.info.subtitle_tracks:
+        err.print(
+            f"{plural(len(opened.info.subtitle_tracks), 'subtitle track')} left out: clips hold picture and sound"
+        )
     if seconds is not None and opened.info.duration_seconds > MAX_FRAMES * seconds > 0:
         raise ConfigError(f"clips of {seconds:g} s would be more than {MAX_FRAMES:,}; make them longer")
 
@@ -181,6 +187,8 @@ def text(
             if search
             else list(words.cues_in(opened.span, wanted))
         )
+    for warning in words.warnings:
+        err.print(f"[yellow]warning: {escape(warning)}[/]", soft_wrap=True)
     if as_json:
         print_json([orjson.loads(to_json(cue)) for cue in cues])
     elif cues:

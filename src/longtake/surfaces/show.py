@@ -90,9 +90,15 @@ class _StatusHandler(logging.Handler):
 
 
 def describe_video(info: VideoInfo) -> str:
-    frames = f"{info.num_frames:,} frames" if info.num_frames else f"{info.average_fps:.5g} frames a second"
+    frames = f"{num_frames(info):,} frames" if info.num_frames else f"{info.average_fps:.5g} frames a second"
     tracks = f", {plural(len(info.subtitle_tracks), 'subtitle track')}" if info.subtitle_tracks else ""
     return f"{info.uri}  {clock(info.duration_seconds)}, {info.width}x{info.height}, {frames}{tracks}"
+
+
+def num_frames(info: VideoInfo) -> int:
+    """Frames in the video: as its header counts them, but of a truncated file only those that are there."""
+    shown = round(info.duration_seconds * info.average_fps)
+    return min(info.num_frames or shown, shown)
 
 
 def answer_text(trace: Trace) -> str:
@@ -100,8 +106,12 @@ def answer_text(trace: Trace) -> str:
     if trace.answer is None:
         return ""
     options = dict(letters(trace.sample.choices))
-    letter = trace.answer.text.strip().rstrip(".:)").lstrip("(")
+    letter = _letter(trace.answer.text)
     return f"{letter}. {options[letter]}" if letter in options else trace.answer.text
+
+
+def _letter(answer: str) -> str:
+    return answer.strip().rstrip(".:)").lstrip("(")
 
 
 def print_answer(trace: Trace, console: Console) -> None:
@@ -120,14 +130,12 @@ def print_answer(trace: Trace, console: Console) -> None:
 def cost_line(trace: Trace) -> str:
     """Frames looked at of frames in the video, turns, seconds, tokens, money: one line."""
     usage, info = trace.usage, trace.video
-    shown = round(info.duration_seconds * info.average_fps)  # of a truncated file fewer than its header counts
-    total = min(info.num_frames or shown, shown)
     about = "" if info.num_frames else "about "
     tokens = f"{usage.input_tokens + usage.output_tokens:,} tokens"
     money = "price unknown" if usage.cost_usd is None else f"${usage.cost_usd:.4f}"
-    if trace.turns and not usage.num_calls:
+    if trace.turns and all(turn.output.cached for turn in trace.turns):
         tokens = "replies from the cache"
-    looked = f"looked at {usage.num_frames:,} of {about}{total:,} frames"
+    looked = f"looked at {usage.num_frames:,} of {about}{num_frames(info):,} frames"
     return f"{looked} · {plural(len(trace.turns), 'turn')} · {trace.timings.total_seconds:.1f} s · {tokens} · {money}"
 
 
@@ -137,8 +145,10 @@ def answer_json(trace: Trace, trace_path: str | None) -> dict[str, Any]:
         {"start": e.span.start, "end": e.span.end, "quote": e.quote, "source": e.source} for e in trace.evidence
     ]
     usage, timings = trace.usage, trace.timings
+    options = dict(letters(trace.sample.choices))
     return {
         "answer": trace.answer.text if trace.answer else None,
+        "choice": options.get(_letter(trace.answer.text)) if trace.answer else None,
         "spans": spans,
         "stop_reason": trace.stop_reason,
         "error": trace.error,

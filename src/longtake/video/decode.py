@@ -250,7 +250,10 @@ class Video:
             return
         if 2 * len(frames) <= len(seconds):
             lost = self.damaged_stretches(np.delete(seconds, rows).tolist())
-            raise VideoDecodeError(f"{self.path} is damaged: {lost}; ask for a span outside of that")
+            raise VideoDecodeError(
+                f"{self.path} is damaged: {lost}, which is too much of it to ask about; fetch or copy it again,"
+                " or take out with longtake frames what is left"
+            )
 
     def _target(self, seconds: float) -> int:
         if not (math.isfinite(seconds) and 0 <= seconds <= self.info.duration_seconds):
