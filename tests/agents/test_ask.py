@@ -19,6 +19,7 @@ from longtake.models.reader import Reader
 from longtake.models.scripted import ScriptedModel
 from longtake.types import Frames, TimeSpan
 from longtake.video.decode import Video
+from longtake.video.frame_cache import CACHE
 
 CALL = ("crop_video", {"start_time": 4, "end_time": 8})
 
@@ -182,15 +183,25 @@ def test_damage_under_the_overview_is_left_out_and_said(tmp_path: Path) -> None:
         assert "cannot be decoded and are left out" in opening.text
 
 
-def test_decoding_in_a_process_of_its_own_gives_the_same(film: Path) -> None:
-    runs = [
-        longtake.ask(
-            film, "What?", model=ScriptedModel([CALL, "<answer>x</answer>"]), settings=AskSettings(isolate=isolate)
-        )
-        for isolate in (False, True)
-    ]
-    assert runs[0].turns[0].results[0].content == runs[1].turns[0].results[0].content
-    assert runs[0].opening == runs[1].opening
+def test_decoding_in_a_process_of_its_own(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``isolate`` no frame of the run, nor of its contact sheet, is decoded in this process."""
+    plain, isolated = (ScriptedModel([CALL, "<answer>x</answer>"]) for _ in range(2))
+    longtake.ask(film, "What?", model=plain)
+    CACHE.clear()
+
+    def never(*_: object) -> None:
+        raise AssertionError("decoded in this process")
+
+    monkeypatch.setattr("longtake.video.decode.read", never)
+    longtake.ask(film, "What?", model=isolated, settings=AskSettings(isolate=True), save=tmp_path)
+    assert (tmp_path / "evidence.jpg").exists()
+    here, there = plain.requests[1].messages[-1].content[1], isolated.requests[1].messages[-1].content[1]
+    assert not isinstance(here, str)
+    assert not isinstance(there, str)
+    assert (here.pixels == there.pixels).all()
+    CACHE.clear()
+    with pytest.raises(AssertionError, match="in this process"):
+        longtake.ask(film, "What?", model=ScriptedModel(["x"]))
 
 
 def test_text_that_is_not_utf8_is_refused(film: Path) -> None:

@@ -29,7 +29,8 @@ __all__ = ["AskSettings", "ask_async", "build_agent", "read_settings"]
 class AskSettings(BaseModel):
     """How to ask. None leaves a setting to the agent or the model. ``frames`` is the overview's, 0 for none.
 
-    ``deadline_seconds`` bounds each decoding call; with ``isolate`` it runs in a process that is killed then."""
+    ``deadline_seconds`` bounds each taking of frames; with ``isolate`` that is done in a process which is killed then
+    (finding scenes and reading subtitle tracks is not)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -109,7 +110,7 @@ async def ask_async(
     open_video = partial(Video.open, deadline_seconds=settings.deadline_seconds, isolate=settings.isolate)
     trace = await run(the_agent, the_model, sample, config=config, on_event=tell, open_video=open_video)
     if recorder is not None:
-        await asyncio.to_thread(recorder.write_sheet, trace)
+        await asyncio.to_thread(recorder.write_sheet, trace, open_video)
     return trace
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..clock import span_label
@@ -39,14 +39,16 @@ class Recorder:
         if event.kind in ("opening", "turn", "finished"):
             write_atomic(self.trace_path, to_json(event.trace, indent=1))
 
-    def write_sheet(self, trace: Trace) -> Path | None:
-        """A contact sheet of the evidence that can be shown; None when there is none. Raises `StoreError`."""
+    def write_sheet(self, trace: Trace, open_video: Callable[[str], Video]) -> Path | None:
+        """A contact sheet of the evidence that can be shown; None when there is none. Raises `StoreError`.
+
+        ``open_video`` is how the run opened its video."""
         if not trace.evidence:
             return None
         groups = list[tuple[str, Frames]]()
         for evidence in _distinct(trace.evidence)[:MAX_SPANS]:
             try:
-                groups.append((_title(evidence), _frames(Video.open(trace.video.uri), evidence)))
+                groups.append((_title(evidence), _frames(open_video(trace.video.uri), evidence)))
             except VideoError as e:  # the answer stands without its picture
                 log.warning("evidence is left out of the contact sheet: %s", e)
         if not groups:
