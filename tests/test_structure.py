@@ -25,8 +25,10 @@ LAYERS = {
             ["media"],
             ["types", "clock"],
             ["registry", "store"],
+            ["ledger", "compute"],
             ["video", "models"],
             ["agents", "scoring"],
+            ["datagen"],
             ["surfaces", "__init__"],
             ["__main__"],
         ]
@@ -185,6 +187,6 @@ def test_recipes_parse() -> None:
 
 
 def test_prompts_are_rendered_by_someone() -> None:
-    used = "\n".join(path.read_text(encoding="utf-8") for path in (SRC / "agents").rglob("*.py"))
+    used = "\n".join(path.read_text(encoding="utf-8") for path in SRC.rglob("*.py"))
     unused = [p.stem for p in (SRC / "agents" / "prompts").glob("*.md") if f'"{p.stem}"' not in used]
     assert not unused

@@ -18,7 +18,9 @@
     │   └── ModelReplyError                         the reply is not what the protocol promises
     ├── FormatError                         the model's text could not be read; shown to the model
     ├── ToolError                           a tool refused its arguments; shown to the model
-    └── ScoringError                        a scorer could not decide; never counted as 0
+    ├── ScoringError                        a scorer could not decide; never counted as 0
+    ├── RejectedError                       a data step drops a record, and why; a result, not a failure
+    └── SpendCapError                       the money or tokens allowed are spent; what was done is kept
 
 Messages say what was found, what is allowed and what to do next. `FormatError`, `ToolError` and, inside a tool,
 `VideoError` are caught in one place, the agent loop, which turns them into an observation the model can act on; all
@@ -37,8 +39,10 @@ __all__ = [
     "ModelReplyError",
     "ModelRequestError",
     "ModelTimeoutError",
+    "RejectedError",
     "ScoringError",
     "SpanError",
+    "SpendCapError",
     "StoreError",
     "ToolError",
     "VideoDecodeError",
@@ -106,3 +110,9 @@ class ToolError(LongtakeError): ...
 
 
 class ScoringError(LongtakeError): ...
+
+
+class RejectedError(LongtakeError): ...
+
+
+class SpendCapError(LongtakeError): ...

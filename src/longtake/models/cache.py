@@ -24,7 +24,7 @@ from .pixels import pixel_digests
 
 __all__ = ["CachedModel", "IdentifiedModel", "request_key"]
 
-_FORM = 1
+_FORM = 2
 """Counted up when requests are written or replies read in another way: what was kept before is not said again."""
 
 logger = logging.getLogger(__name__)

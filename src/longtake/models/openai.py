@@ -99,11 +99,16 @@ class OpenAIModel:
         return f"OpenAIModel({self.name!r}, base_url={self.base_url!r})"
 
     @property
-    def identity(self) -> JSON:
-        """What beside the request decides the reply; no secrets in it."""
+    def reply_identity(self) -> JSON:
+        """What beside the request decides the reply, wherever the model is served."""
         options = self.options
         shown = (options.tool_style, options.tool_images, options.jpeg_quality, options.max_side, dict(options.extra))
-        return ["chat completions", self.base_url, self.name, *shown]
+        return ["chat completions", self.name, *shown]
+
+    @property
+    def identity(self) -> JSON:
+        """As `reply_identity`, with the address; no secrets in it."""
+        return [self.base_url, self.reply_identity]
 
     @cached_property
     def _prices(self) -> Mapping[str, Any]:

@@ -1,0 +1,142 @@
+"""What a recipe is made of: steps, the records that pass through them, and what a step may do while it works.
+
+Plain values and protocols; running them is in `pipeline`, keeping what came out in `store`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import StoreError
+from ..store import digest
+from ..types import JSON, Model, Usage
+from ..video.decode import Video
+
+__all__ = ["Context", "Outcome", "Record", "Status", "Step", "Value", "key_of", "model_identity", "value_digest"]
+
+T = TypeVar("T")
+Value: TypeAlias = Mapping[str, JSON]
+Status: TypeAlias = Literal["ok", "rejected", "invalid", "failed"]
+"""``ok``: values came out (perhaps none). ``rejected``: dropped for a reason that is a result. ``invalid``: what the
+model wrote cannot be used, after all repairs. ``failed``: an error; tried again in the next run unless permanent."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One value on its way. ``id`` is readable and unique within its step (``film/0003``), ``video`` the id of the
+    source it comes from, ``parents`` the records it was made of, ``digest`` names its content and ``id``."""
+
+    step: str
+    id: str
+    video: str
+    digest: str
+    parents: tuple[Record, ...]
+    load: Callable[[], Value]
+
+    @cached_property
+    def value(self) -> Value:
+        return self.load()
+
+    def read(self, cls: type[T]) -> T:
+        """``value`` as a ``cls``. Raises `StoreError` when it is not one."""
+        try:
+            return TypeAdapter(cls).validate_python(dict(self.value))
+        except ValidationError as e:
+            raise StoreError(f"the record {self.step} {self.id} is not a {cls.__name__}: {e}") from e
+
+    def find(self, step: str) -> Record:
+        """The nearest ancestor (or itself) that ``step`` made. Raises `StoreError` if there is none."""
+        record: Record | None = self
+        while record is not None:
+            if record.step == step:
+                return record
+            record = record.parents[0] if record.parents else None
+        raise StoreError(f"the record {self.step} {self.id} does not come from a step {step!r}")
+
+
+class Context(Protocol):
+    """What a step may use beside its records."""
+
+    @property
+    def folder(self) -> Path:
+        """Where files the step makes beside its values go (clips); in the run's folder."""
+        ...
+
+    def journaled(self, model: Model) -> Model:
+        """``model`` for this record: every reply is kept the moment it comes, and said again after a restart, so a
+        step of many calls never pays for one twice. All calls of a step go through it."""
+        ...
+
+    async def open(self, source: Record) -> Video:
+        """The video a ``source`` record names; opened once and shared."""
+        ...
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """``work()`` in a thread; decoding and other heavy work, bounded to the number of cores."""
+        ...
+
+
+StepFn: TypeAlias = Callable[[tuple[Record, ...], Context], Awaitable[Sequence[Value]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``run`` makes values out of one record, or with ``gathers`` out of all records of a video that are left.
+
+    ``config`` is all that decides the result beside the records: settings, digests of prompts, identities of models.
+    ``version`` is counted up when ``run`` changes what it makes. ``run`` raises `RejectedError` to drop the record,
+    `FormatError` when what a model wrote cannot be used; a `VideoError` or a refused request fails it for good, any
+    other `ModelError` until the next run. ``ids`` names the outputs: by default ``<parent>/0000`` ... and the
+    parent's own id for a step that makes one value (``many`` False)."""
+
+    name: str
+    version: int
+    config: Value
+    run: StepFn
+    gathers: bool = False
+    many: bool = False
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits; in the name of the step's folder and in every key."""
+        return digest([self.name, self.version, dict(self.config), self.gathers, self.many])[:16]
+
+    def id_of(self, inputs: tuple[Record, ...], number: int) -> str:
+        base = inputs[0].video if self.gathers else inputs[0].id
+        return f"{base}/{number:04d}" if self.many else base
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one input of a step ended. ``values`` came out of it (only if ok); ``reason`` says why not.
+
+    ``permanent``: a failure that trying again cannot mend. ``usage`` is what its model calls cost."""
+
+    status: Status
+    values: tuple[Value, ...] = ()
+    reason: str | None = None
+    permanent: bool = False
+    usage: Usage = Usage()
+    seconds: float = 0.0
+
+
+def value_digest(id_: str, value: Value) -> str:
+    """32 hex digits."""
+    return digest([id_, dict(value)])[:32]
+
+
+def key_of(step_hash: str, inputs: Sequence[str]) -> str:
+    """The key of a step's outcome for inputs with these digests, 32 hex digits."""
+    return hashlib.sha256("\n".join((step_hash, *inputs)).encode()).hexdigest()[:32]
+
+
+def model_identity(model: Model) -> JSON:
+    """What of a model decides its replies, wherever it is served: moving a server must not pay for everything again."""
+    return getattr(model, "reply_identity", model.name)
