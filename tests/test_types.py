@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,20 @@ def test_pixels_never_reach_json_and_equality_is_by_picture() -> None:
     assert isinstance(again, Frames)
     with pytest.raises(StoreError, match="load"):
         _ = again.pixels
+
+
+def test_jpegs_never_reach_json_and_do_not_count() -> None:
+    bare = Frames(np.array([1 / 3]), 3, 2, "f")
+    kept = replace(bare, jpegs=(b"JPEG-1",))
+    assert kept == bare
+    assert hash(kept) == hash(bare)
+    assert "JPEG-1" not in repr(kept)
+    assert to_json(Message("user", (kept,))) == to_json(Message("user", (bare,)))
+    assert kept.without_pixels().jpegs is None
+    with pytest.raises(StoreError, match="are kept as JPEG only"):
+        _ = kept.pixels
+    with pytest.raises(ValueError, match="one JPEG for each of 1 times, got 2"):
+        replace(bare, jpegs=(b"a", b"b"))
 
 
 @pytest.mark.parametrize("text", [b"{}", b"[]", b"not json", b'{"span": 3}'])

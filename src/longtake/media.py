@@ -7,7 +7,7 @@ Times are seconds on the video clock (0 is the container's start), spans are hal
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -111,8 +111,9 @@ class Frames:
 
     ``seconds`` float64 (N,), ``width`` and ``height`` in pixels, ``video`` the fingerprint of the file, ``box`` the
     region shown if not the whole picture. ``data`` uint8 (N, H, W, 3) RGB, or None once the frames come from a
-    stored trace; `longtake.video.decode.Video.load` decodes them again. Two `Frames` are equal when they name the
-    same pictures.
+    stored trace; `longtake.video.decode.Video.load` decodes them again. ``jpegs`` holds the pictures as JPEG files in
+    place of ``data``, where many requests wait at once (`longtake.models.pixels.as_jpegs`). Two `Frames` are equal
+    when they name the same pictures.
     """
 
     seconds: npt.NDArray[np.float64]
@@ -121,6 +122,7 @@ class Frames:
     video: str
     box: Box | None = None
     data: npt.NDArray[np.uint8] | None = None
+    jpegs: tuple[bytes, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.seconds.ndim != 1:
@@ -128,6 +130,8 @@ class Frames:
         want = (len(self.seconds), self.height, self.width, 3)
         if self.data is not None and self.data.shape != want:
             raise ValueError(f"data must be (N, H, W, 3) = {want}, got {self.data.shape}")
+        if self.jpegs is not None and len(self.jpegs) != len(self.seconds):
+            raise ValueError(f"there must be one JPEG for each of {len(self.seconds)} times, got {len(self.jpegs)}")
 
     @classmethod
     def of(
@@ -138,15 +142,14 @@ class Frames:
 
     @property
     def pixels(self) -> npt.NDArray[np.uint8]:
-        """``data``; raises `StoreError` when these frames were stored without it."""
+        """``data``; raises `StoreError` when these frames are kept without it."""
         if self.data is None:
-            raise StoreError(
-                "these frames come from a stored trace and hold no pixels; call Video.load(frames) to decode them"
-            )
+            origin = "come from a stored trace and hold no pixels" if self.jpegs is None else "are kept as JPEG only"
+            raise StoreError(f"these frames {origin}; call Video.load(frames) to decode them")
         return self.data
 
     def without_pixels(self) -> Frames:
-        return replace(self, data=None)
+        return replace(self, data=None, jpegs=None)
 
     def __len__(self) -> int:
         return len(self.seconds)

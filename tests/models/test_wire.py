@@ -18,6 +18,7 @@ from PIL import Image
 from fake_openai import Say, check_request
 from longtake.errors import ModelReplyError, ModelRequestError, StoreError
 from longtake.models.cache import request_key
+from longtake.models.pixels import as_jpegs
 from longtake.models.prices import Price
 from longtake.models.reply import Asked, read_reply
 from longtake.models.wire import EndpointOptions, write_request
@@ -101,6 +102,34 @@ async def test_frames_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_frames_without_pixels_cannot_be_sent() -> None:
     with pytest.raises(StoreError, match=r"Video\.load"):
         await write([Message("user", (frames().without_pixels(),))])
+
+
+async def test_jpegs_go_as_they_are_in_place_of_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (2, 300, 400, 3), np.uint8)
+    shown = Frames.of(noise, np.arange(2.0), "v")
+    kept = as_jpegs(shown, quality=60)
+    assert (kept, kept.data) == (shown, None)
+    expected = await write([Message("user", ("Look: ", shown))], jpeg_quality=60)
+    monkeypatch.setattr(Image.Image, "save", None)
+    assert await write([Message("user", ("Look: ", kept))], jpeg_quality=95, max_side=400) == expected
+
+
+async def test_jpegs_that_are_too_large_become_smaller() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (2, 300, 400, 3), np.uint8)
+    kept = as_jpegs(Frames.of(noise, np.arange(2.0), "v"))
+    assert check_request(await write([Message("user", (kept,))], max_side=100)) == [(100, 75)] * 2
+    small = as_jpegs(Frames.of(noise, np.arange(2.0), "v"), max_side=200)
+    assert (small.width, small.height) == (200, 150)
+    assert check_request(await write([Message("user", (small,))])) == [(200, 150)] * 2
+
+
+async def test_jpegs_decide_the_key_of_a_request() -> None:
+    async def key(shown: Frames) -> str:
+        return await request_key("m", [Message("user", (shown,))], [], CONFIG)
+
+    dark, bright = as_jpegs(frames(shade=10)), as_jpegs(frames(shade=200))
+    assert await key(dark) == await key(as_jpegs(frames(shade=10)))
+    assert len({await key(dark), await key(bright), await key(dark.without_pixels()), await key(frames())}) == 4
 
 
 @pytest.mark.parametrize("where", ["user", "tool"])
