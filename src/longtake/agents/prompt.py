@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -13,7 +14,7 @@ from ..clock import clock
 from ..errors import ConfigError
 from ..types import Sample, VideoInfo
 
-__all__ = ["about", "letters", "question_block", "render"]
+__all__ = ["about", "letters", "prompt_digest", "question_block", "render"]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -30,6 +31,11 @@ def render(name: str, **fields: str) -> str:
     if wanted != set(fields):
         raise ConfigError(f"prompt {name!r} has the fields {sorted(wanted)}, got {sorted(fields)}")
     return template.substitute(fields)
+
+
+def prompt_digest(name: str) -> str:
+    """Names the text of ``prompts/<name>.md``, 16 hex digits: what was made with other words is not the same."""
+    return hashlib.sha256(_template(name).template.encode()).hexdigest()[:16]
 
 
 def letters(choices: tuple[str, ...]) -> list[tuple[str, str]]:
