@@ -14,7 +14,17 @@ from ..clock import split_span
 from ..errors import ScoringError
 from ..types import Sample, Score, TimeSpan, Trace
 
-__all__ = ["Scorer", "choice", "contains", "exact", "extract_choice", "format_", "number", "temporal_iou"]
+__all__ = [
+    "Scorer",
+    "choice",
+    "contains",
+    "exact",
+    "extract_choice",
+    "format_",
+    "mentions",
+    "number",
+    "temporal_iou",
+]
 
 Scorer: TypeAlias = Callable[[Trace, Sample], Score]
 
@@ -78,7 +88,12 @@ def exact(trace: Trace, sample: Sample) -> Score:
 
 def contains(trace: Trace, sample: Sample) -> Score:
     """1 if the target's words stand in the answer as a phrase; for answers that are quotes."""
-    return _compare("contains", trace, sample, lambda answer, target: f" {target} " in f" {answer} ")
+    return _compare("contains", trace, sample, _holds)
+
+
+def mentions(answer: str, target: str) -> bool:
+    """Whether `contains` would call ``answer`` right."""
+    return _holds(_normal(answer), _normal(target))
 
 
 def number(trace: Trace, sample: Sample) -> Score:
@@ -122,6 +137,10 @@ def format_(trace: Trace, sample: Sample) -> Score:
             return Score("format", None, error=str(e))
     right = _THOUGHT_THEN_ANSWER.search(trace.turns[-1].output.text) is not None
     return Score("format", float(right), "" if right else "not <think>...</think> then <answer>...</answer>")
+
+
+def _holds(answer: str, target: str) -> bool:
+    return f" {target} " in f" {answer} "
 
 
 def _compare(name: str, trace: Trace, sample: Sample, same: Callable[[str, str], bool]) -> Score:
