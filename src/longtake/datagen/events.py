@@ -7,7 +7,6 @@ calls is fixed and all times are those of the captions.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,14 +14,16 @@ from typing import TypeVar
 
 from ..agents.prompt import render
 from ..errors import RejectedError
-from ..types import Model, TimeSpan
+from ..types import Model
 from ..video import scenes as cuts
 from .asking import ask
+from .caption import caption_lines
+from .split import scene_clips
 from .step import Context, Record, Step, Value
 from .values import Caption, Clip, Source, as_value
 from .verdicts import ask_and_read, asking_config, read_yes_no
 
-__all__ = ["Events", "Summary", "caption_line", "events", "pieces", "scenes", "summary", "together"]
+__all__ = ["Events", "Summary", "events", "scenes", "summary", "together"]
 
 T = TypeVar("T")
 MIN_SCENE_SECONDS = 1.0
@@ -57,7 +58,7 @@ def scenes(*, max_seconds: float, threshold: float) -> Step:
         found = await ctx.in_thread(
             lambda: cuts.detect(video, threshold=threshold, min_scene_seconds=MIN_SCENE_SECONDS)
         )
-        return [as_value(Clip(piece)) for scene in found for piece in pieces(scene, max_seconds)]
+        return [as_value(Clip(span)) for span in scene_clips(found, max_seconds)]
 
     config = {
         "max_seconds": max_seconds,
@@ -68,17 +69,10 @@ def scenes(*, max_seconds: float, threshold: float) -> Step:
     return Step("scenes", 1, config, run, many=True)
 
 
-def pieces(span: TimeSpan, max_seconds: float) -> list[TimeSpan]:
-    """``span`` in the fewest equal pieces of at most ``max_seconds``; they share their edges."""
-    count = max(1, math.ceil(span.duration / max_seconds - 1e-9))
-    edges = [span.start + span.duration * i / count for i in range(count)]
-    return [TimeSpan(a, b) for a, b in pairwise([*edges, span.end])]
-
-
 # -------------------------------------------------------------------------------------------------------------- events
 
 
-def events(model: Model, *, min_captioned_share: float, temperature: float) -> Step:
+def events(model: Model, *, min_captioned_share: float) -> Step:
     """The `Events` of a video: neighbouring captions that a model says are of one event are merged into one.
 
     The video is dropped when less than ``min_captioned_share`` of it has a caption."""
@@ -86,23 +80,18 @@ def events(model: Model, *, min_captioned_share: float, temperature: float) -> S
     async def run(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
         captions = sorted((record.read(Caption) for record in records), key=lambda caption: caption.start_time)
         _check_share(captions, records[0].find("source").read(Source), min_captioned_share)
-        same = await together(_is_same(ctx, model, a, b, temperature) for a, b in pairwise(captions))
-        merged = await together(_merged(ctx, model, run, temperature) for run in _runs(captions, same))
+        same = await together(_is_same(ctx, model, a, b) for a, b in pairwise(captions))
+        merged = await together(_merged(ctx, model, run) for run in _runs(captions, same))
         return [as_value(Events(tuple(merged)))]
 
     config = asking_config(
         model,
         ["data_same_event", "data_merge_captions", "again"],
         min_captioned_share=min_captioned_share,
-        temperature=temperature,
+        temperature=0.0,
         max_tokens=[YES_NO_TOKENS, CAPTION_TOKENS],
     )
     return Step("events", 1, config, run, gathers=True)
-
-
-def caption_line(caption: Caption) -> str:
-    """``From S to E s: text`` on one line, as prompts hold captions."""
-    return f"From {caption.start_time:.1f} to {caption.end_time:.1f} s: {' '.join(caption.caption.split())}"
 
 
 async def together(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -123,9 +112,9 @@ def _check_share(captions: Sequence[Caption], source: Source, least: float) -> N
         raise RejectedError(f"only {share:.0%} of the video is captioned, and {least:.0%} is asked for")
 
 
-async def _is_same(ctx: Context, model: Model, first: Caption, second: Caption, temperature: float) -> bool:
-    prompt = render("data_same_event", first=caption_line(first), second=caption_line(second))
-    return await ask_and_read(ctx, model, prompt, read_yes_no, temperature=temperature, max_tokens=YES_NO_TOKENS)
+async def _is_same(ctx: Context, model: Model, first: Caption, second: Caption) -> bool:
+    prompt = render("data_same_event", first=caption_lines([first]), second=caption_lines([second]))
+    return await ask_and_read(ctx, model, prompt, read_yes_no, temperature=0.0, max_tokens=YES_NO_TOKENS)
 
 
 def _runs(captions: Sequence[Caption], same: Sequence[bool]) -> list[list[Caption]]:
@@ -139,21 +128,19 @@ def _runs(captions: Sequence[Caption], same: Sequence[bool]) -> list[list[Captio
     return runs
 
 
-async def _merged(ctx: Context, model: Model, captions: Sequence[Caption], temperature: float) -> Caption:
+async def _merged(ctx: Context, model: Model, captions: Sequence[Caption]) -> Caption:
     """One caption for all of one event: neighbours are merged two by two until one is left."""
     while len(captions) > 1:
-        captions = await together(
-            _merge_two(ctx, model, captions[i : i + 2], temperature) for i in range(0, len(captions), 2)
-        )
+        captions = await together(_merge_two(ctx, model, captions[i : i + 2]) for i in range(0, len(captions), 2))
     return captions[0]
 
 
-async def _merge_two(ctx: Context, model: Model, captions: Sequence[Caption], temperature: float) -> Caption:
+async def _merge_two(ctx: Context, model: Model, captions: Sequence[Caption]) -> Caption:
     if len(captions) == 1:
         return captions[0]
     first, second = captions
-    prompt = render("data_merge_captions", first=caption_line(first), second=caption_line(second))
-    text = await ask(ctx, model, prompt, temperature=temperature, max_tokens=CAPTION_TOKENS)
+    prompt = render("data_merge_captions", first=caption_lines([first]), second=caption_lines([second]))
+    text = await ask(ctx, model, prompt, temperature=0.0, max_tokens=CAPTION_TOKENS)
     return Caption(first.start_time, second.end_time, text)
 
 
@@ -173,7 +160,7 @@ class _Part:
     @property
     def line(self) -> str:
         name = f"Event {self.first}" if self.first == self.last else f"Events {self.first} to {self.last}"
-        return f"{name}. {caption_line(Caption(self.start, self.end, self.text))}"
+        return f"{name}. {caption_lines([Caption(self.start, self.end, self.text)])}"
 
 
 def summary(model: Model) -> Step:

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from ..agents.prompt import render
-from ..agents.tools import cue_lines
 from ..errors import FormatError, RejectedError
 from ..models.pixels import as_jpegs
 from ..types import JSON, Frames, Model, Part, TimeSpan
-from ..video import ocr as recognition
 from ..video.decode import Video
 from ..video.sample import by_fps
-from ..video.text import TimedText
+from .caption import timed_words
 from .events import Summary
 from .questions import MAX_ANSWER_WORDS, MAX_QUESTION_WORDS
 from .step import Context, Record, Step, Value
@@ -182,7 +180,7 @@ def visual_filter(model: Model, *, min_score: float, max_frames: int, ocr: bool)
             "data_visual_filter",
             start=f"{moment.start:.1f}",
             end=f"{moment.end:.1f}",
-            words=words or "(there are none)",
+            words=words,
             question=question.question,
             answer=question.answer,
         )
@@ -201,13 +199,13 @@ def visual_filter(model: Model, *, min_score: float, max_frames: int, ocr: bool)
         max_tokens=VISUAL_TOKENS,
         min_score=min_score,
         look=[LONGEST_LOOK_SECONDS, LOOK_FPS, LOOK_PIXELS, max_frames],
-        ocr=ocr and recognition.available(),
+        ocr=ocr,
     )
     return Step("visual_filter", 1, config, run)
 
 
 def _look(video: Video, moment: TimeSpan, max_frames: int, ocr: bool) -> tuple[Frames, str]:
-    """The frames of the moment that can be decoded, as JPEG files, and the lines of its words."""
+    """The frames of the moment that can be decoded, as JPEG files, and what is said of its words."""
     moment = video.clamp(moment)
     frames, _ = video.readable_frames(by_fps(moment, LOOK_FPS, max_frames), max_pixels=LOOK_PIXELS)
-    return as_jpegs(frames), cue_lines(TimedText(video, ocr=ocr).cues_in(moment))
+    return as_jpegs(frames), timed_words(video, moment, ocr=ocr)

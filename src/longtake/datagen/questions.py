@@ -13,7 +13,8 @@ from ..agents.prompt import render
 from ..clock import parse_seconds
 from ..errors import FormatError, SpanError
 from ..types import Model, TimeSpan
-from .events import Events, caption_line
+from .caption import caption_lines
+from .events import Events
 from .step import Context, Record, Step, Value
 from .values import Question, as_value
 from .verdicts import ask_and_read, asking_config, read_object
@@ -21,6 +22,7 @@ from .verdicts import ask_and_read, asking_config, read_object
 __all__ = ["MAX_ANSWER_WORDS", "MAX_QUESTION_WORDS", "EventGroup", "drafts", "faults", "groups", "read_draft"]
 
 MAX_QUESTION_WORDS, MAX_ANSWER_WORDS = 50, 25
+TEMPERATURE = 0.7
 MAX_TOKENS = 4096
 ROUNDING_SECONDS = 0.1
 """A prompt shows times to the tenth; so much may a reply lie outside the part it is about, and is then cut to it."""
@@ -60,7 +62,7 @@ def groups(*, events_per_question: int, questions_per_group: int) -> Step:
     return Step("groups", 1, config, run, many=True)
 
 
-def drafts(model: Model, *, temperature: float) -> Step:
+def drafts(model: Model) -> Step:
     """The `Question` that a model writes about an `EventGroup`; a reply that breaks a rule may be mended once."""
 
     async def run(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
@@ -69,7 +71,7 @@ def drafts(model: Model, *, temperature: float) -> Step:
         span = TimeSpan(found[0].start_time, found[-1].end_time)
         prompt = render(
             "data_event_question",
-            events="\n".join(map(caption_line, found)),
+            events=caption_lines(found),
             start=f"{span.start:.1f}",
             end=f"{span.end:.1f}",
             number=str(group.number),
@@ -78,14 +80,14 @@ def drafts(model: Model, *, temperature: float) -> Step:
             max_answer_words=str(MAX_ANSWER_WORDS),
         )
         question = await ask_and_read(
-            ctx, model, prompt, lambda said: read_draft(said, span), temperature=temperature, max_tokens=MAX_TOKENS
+            ctx, model, prompt, lambda said: read_draft(said, span), temperature=TEMPERATURE, max_tokens=MAX_TOKENS
         )
         return [as_value(question)]
 
     config = asking_config(
         model,
         ["data_event_question", "again"],
-        temperature=temperature,
+        temperature=TEMPERATURE,
         max_tokens=MAX_TOKENS,
         max_words=[MAX_QUESTION_WORDS, MAX_ANSWER_WORDS],
     )
