@@ -30,7 +30,7 @@ MAX_DEATHS = 3
 
 
 class Worker(Protocol[T]):
-    """Made where it works. ``run`` returns when the item is done as far as it can be; what it raises ends everything."""
+    """Made where it works. ``run`` returns when the item is done as far as can be; what it raises ends everything."""
 
     async def run(self, item: T) -> None: ...
     def progress(self) -> Mapping[str, Any]:
@@ -39,6 +39,10 @@ class Worker(Protocol[T]):
 
     def refresh(self) -> None:
         """Another worker died: look again at what is kept."""
+        ...
+
+    def stop(self) -> None:
+        """Begin nothing new; `run` returns soon."""
         ...
 
     def close(self) -> None: ...
@@ -52,8 +56,8 @@ class Progress:
     lost: Sequence[Mapping[str, Any]] = ()
 
 
-OnProgress = Callable[[Progress], None]
-"""Called now and then and at the end; what it raises ends everything."""
+OnProgress = Callable[[Progress], bool]
+"""Called now and then and at the end: whether to go on. If not, the workers are told to stop."""
 
 
 class Compute(Protocol):
@@ -76,7 +80,9 @@ class Local:
                 done, tasks = await asyncio.wait(tasks, timeout=PROGRESS_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
-                on_progress(Progress([worker.progress()]))
+                if not on_progress(Progress([worker.progress()])):
+                    worker.stop()
+                    waiting.clear()
             return []
         finally:
             for task in tasks:
@@ -139,8 +145,8 @@ class _Actor:
     async def refresh(self) -> None:
         self.worker.refresh()
 
-    async def close(self) -> None:
-        self.worker.close()
+    async def stop(self) -> None:
+        self.worker.stop()
 
 
 class _Pool(Generic[I]):
@@ -155,6 +161,7 @@ class _Pool(Generic[I]):
         self._progress: dict[int, Mapping[str, Any]] = {}
         self._lost = list[Mapping[str, Any]]()
         self._on_progress = on_progress
+        self._stopped = False
 
     async def map(self, items: Sequence[I]) -> list[I]:
         await self._each(range(len(items)), items, MAX_AT_ONCE)
@@ -162,7 +169,6 @@ class _Pool(Generic[I]):
         self._deaths.clear()
         for number in suspects:
             await self._each([number], items, 1)
-        await self._ask_progress()
         return [items[number] for number, deaths in sorted(self._deaths.items()) if deaths >= MAX_DEATHS]
 
     def close(self) -> None:
@@ -186,6 +192,8 @@ class _Pool(Generic[I]):
                         if self._deaths[number] < MAX_DEATHS:
                             waiting.append(number)
                 await self._ask_progress()
+                if self._stopped:
+                    waiting.clear()
         finally:
             for task in tasks:
                 task.cancel()
@@ -228,4 +236,7 @@ class _Pool(Generic[I]):
                 self._progress[place] = await asyncio.wait_for(ref, 10)
             except (self._ray.exceptions.RayActorError, TimeoutError):
                 continue
-        self._on_progress(Progress(list(self._progress.values()), self._lost))
+        if not self._on_progress(Progress(list(self._progress.values()), self._lost)) and not self._stopped:
+            self._stopped = True
+            for actor in self._actors:
+                actor.stop.remote()

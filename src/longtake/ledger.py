@@ -129,13 +129,19 @@ class Ledger:
         return len(self._done) + sum(key not in self._done for key in self._open)
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """The line that counts for ``key``."""
+        """The line that counts for ``key``. One that turns out to be damaged is as if it were not there."""
+        raw = key.encode()
         with self._lock:
-            raw = key.encode()
             place = self._done.get(raw)
             if place is None:
                 place = self._open.get(raw)
-            return None if place is None else self._read(place)
+            if place is None:
+                return None
+            line = self._read(place)
+            if line is None:
+                self._done.pop(raw, None)
+                self._open.pop(raw, None)
+            return line
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """The line that counts for every key, in the order of the files."""
@@ -144,7 +150,8 @@ class Ledger:
         for place in sorted(places):
             with self._lock:
                 line = self._read(place)
-            yield line
+            if line is not None:
+                yield line
 
     def append(self, key: str, status: str, fields: Mapping[str, Any]) -> None:
         """Adds a line. Raises `StoreError` if it cannot be written: nothing can be added after that."""
@@ -204,7 +211,7 @@ class Ledger:
             self._read_to[path] = offset + sum(len(line) + 1 for line in lines)
         self._read_to.setdefault(path, start)
 
-    def _read(self, place: int) -> dict[str, Any]:
+    def _read(self, place: int) -> dict[str, Any] | None:
         number, offset = place >> _FILE_BITS, place & ((1 << _FILE_BITS) - 1)
         handle, data, size = self._handle(number), b"", 8192
         while b"\n" not in data:
@@ -212,13 +219,12 @@ class Ledger:
             if not more:
                 break
             data, size = data + more, size * 4
-        line = data.partition(b"\n")[0]
         try:
-            return orjson.loads(line)
+            return orjson.loads(data.partition(b"\n")[0])
         except orjson.JSONDecodeError as e:
-            raise StoreError(
-                f"{self._files[number]} is damaged at byte {offset} ({e}); delete that line, and its work is done again"
-            ) from e
+            log.warning("%s is damaged at byte %d (%s); what stood there is done again", self._files[number], offset, e)
+            self.num_damaged += 1
+            return None
 
     def _handle(self, number: int) -> int:
         handle = self._handles.pop(number, None)

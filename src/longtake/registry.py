@@ -16,7 +16,7 @@ from .errors import ConfigError
 
 __all__ = ["Kind", "names", "resolve"]
 
-Kind: TypeAlias = Literal["model", "agent", "scorer"]
+Kind: TypeAlias = Literal["model", "agent", "scorer", "recipe"]
 
 _BUILTIN: dict[Kind, dict[str, str]] = {
     "model": {
@@ -36,6 +36,11 @@ _BUILTIN: dict[Kind, dict[str, str]] = {
         "number": "longtake.scoring.scorers:number",
         "temporal_iou": "longtake.scoring.scorers:temporal_iou",
         "format": "longtake.scoring.scorers:format_",
+    },
+    "recipe": {
+        "longvideo-reason": "longtake.datagen.longvideo_reason:build",
+        "longvt": "longtake.datagen.longvt:build",
+        "traces": "longtake.datagen.traces:build",
     },
 }
 

@@ -12,9 +12,9 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 from ..errors import (
     ConfigError,
     FormatError,
+    LongtakeError,
     MissingExtraError,
     ModelAuthError,
     ModelConnectionError,
@@ -37,15 +38,14 @@ from ..errors import (
 )
 from ..types import GenerateConfig, Message, Model, ModelOutput, ToolSpec, Usage
 from ..video.decode import Video
-from .step import Outcome, Record, Step, key_of, model_identity, value_digest
+from .flow import flow, is_open, records_of
+from .step import Outcome, Record, Step, key_of, model_identity
 from .store import RunStore, StepStore
+from .tally import Limits, StepCount, Tally
 
-__all__ = ["Apply", "Limits", "Runner", "StepCount", "Tally", "flow", "known", "records_of"]
+__all__ = ["Runner"]
 
 T = TypeVar("T")
-Apply = Callable[[Step, tuple[Record, ...]], Awaitable["list[Record] | None"]]
-"""What a step makes of its inputs, () for nothing; None while that is not known."""
-
 log = logging.getLogger(__name__)
 
 MAX_FAILED_IN_A_ROW = 20
@@ -54,170 +54,11 @@ _OF_VIDEO = ("VideoError", "VideoDecodeError", "VideoNotFoundError", "VideoTimeo
 """Failures of one video say nothing of the next."""
 
 
-# ------------------------------------------------------------------------------------------------------ the flow
-
-
-async def flow(apply: Apply, steps: Sequence[Step], records: Sequence[Record]) -> tuple[list[Record], bool]:
-    """Sends the records of one video through ``steps``: what comes out at the end, and whether something is missing.
-
-    A step that gathers waits until all before it is known."""
-    waiting, left = False, list(records)
-    at = 0
-    while at < len(steps) and left:
-        if steps[at].gathers:
-            made = None if waiting else await apply(steps[at], tuple(left))
-            if made is None:
-                return [], True
-            left, at = made, at + 1
-            continue
-        end = next((n for n in range(at, len(steps)) if steps[n].gathers), len(steps))
-        branches = [_through(apply, steps[at:end], record) for record in left]
-        results = [await branches[0]] if len(branches) == 1 else await _together(branches)
-        left = [record for made, _ in results for record in made]
-        waiting |= any(missing for _, missing in results)
-        at = end
-    return left, waiting
-
-
-async def _through(apply: Apply, steps: Sequence[Step], record: Record) -> tuple[list[Record], bool]:
-    made = await apply(steps[0], (record,))
-    if made is None:
-        return [], True
-    return (made, False) if len(steps) == 1 or not made else await flow(apply, steps[1:], made)
-
-
-async def _together(branches: Iterable[Awaitable[T]]) -> list[T]:
-    """All of them side by side; the first error ends the others."""
-    tasks = [asyncio.ensure_future(branch) for branch in branches]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-
-
-def records_of(step: Step, inputs: tuple[Record, ...], outcome: Outcome) -> list[Record]:
-    """What came out of ``inputs`` as records of their own."""
-    made = list[Record]()
-    for number, value in enumerate(outcome.values):
-        id_ = step.id_of(inputs, number)
-        made.append(
-            Record(step.name, id_, inputs[0].video, value_digest(id_, value), inputs, lambda value=value: value)
-        )
-    return made
-
-
-def known(
-    stores: Mapping[str, StepStore], look: Callable[[Step, str, tuple[Record, ...], Outcome | None], None]
-) -> Apply:
-    """Reads what is in the journals and does nothing; ``look`` is shown every input of every step."""
-
-    async def apply(step: Step, inputs: tuple[Record, ...]) -> list[Record] | None:
-        key = key_of(step.hash, [record.digest for record in inputs])
-        outcome = stores[step.name].find(key)
-        look(step, key, inputs, outcome)
-        return None if outcome is None or _is_open(outcome) else records_of(step, inputs, outcome)
-
-    return apply
-
-
-def _is_open(outcome: Outcome) -> bool:
-    return outcome.status == "failed" and not outcome.permanent
-
-
-# ------------------------------------------------------------------------------------------------------ counting
-
-
-@dataclass(slots=True)
-class StepCount:
-    """What became of the inputs of one step so far. ``active``: being worked on now; ``usage``: of all that ended."""
-
-    ok: int = 0
-    rejected: int = 0
-    invalid: int = 0
-    failed: int = 0
-    active: int = 0
-    usage: Usage = Usage()
-    seconds: float = 0.0
-
-    @property
-    def done(self) -> int:
-        return self.ok + self.rejected + self.invalid + self.failed
-
-    def add(self, outcome: Outcome) -> None:
-        setattr(self, outcome.status, getattr(self, outcome.status) + 1)
-        self.usage += outcome.usage
-        self.seconds += outcome.seconds
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts by step, videos that are through, and what this process spent. Adds up over workers."""
-
-    steps: dict[str, StepCount]
-    num_videos: int = 0
-    spent: Usage = field(default_factory=Usage)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def sum(cls, names: Iterable[str], parts: Iterable[Mapping[str, Any]]) -> Tally:
-        """From several `as_json`."""
-        total = cls({name: StepCount() for name in names})
-        for part in parts:
-            total.num_videos += part["num_videos"]
-            total.spent += Usage(**part["spent"])
-            for name, fields in part["steps"].items():
-                count = total.steps[name]
-                for status in ("ok", "rejected", "invalid", "failed", "active", "seconds"):
-                    setattr(count, status, getattr(count, status) + fields[status])
-                count.usage += Usage(**fields["usage"])
-        return total
-
-
-# ------------------------------------------------------------------------------------------------------ running
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """``max_in_flight``: records worked on at once. ``max_cost_usd`` and ``max_tokens``: no model call is begun past
-    them; they count what ``spent_before`` cost too."""
-
-    max_in_flight: int = 64
-    max_cost_usd: float | None = None
-    max_tokens: int | None = None
-    spent_before: Usage = Usage()
-    retry_failed: bool = False
-    """Also tries again what failed for good."""
-
-    def __post_init__(self) -> None:
-        if self.max_in_flight < 1:
-            raise ConfigError(f"max_in_flight must be at least 1, got {self.max_in_flight}")
-
-    def check(self, spent: Usage) -> None:
-        """Raises `SpendCapError` when no call may be begun any more."""
-        total = self.spent_before + spent
-        tokens = total.input_tokens + total.output_tokens
-        if self.max_tokens is not None and tokens >= self.max_tokens:
-            raise SpendCapError(f"{tokens} tokens are spent, {self.max_tokens} allowed; raise --max-tokens to go on")
-        if self.max_cost_usd is None:
-            return
-        if total.cost_usd is None:
-            raise SpendCapError("--max-cost needs prices, and a call had none; set LONGTAKE_PRICES to a price table")
-        if total.cost_usd >= self.max_cost_usd:
-            raise SpendCapError(
-                f"{total.cost_usd:.2f} USD are spent, {self.max_cost_usd:.2f} allowed; raise --max-cost to go on"
-            )
-
-
 class Runner:
     """Runs ``steps`` on videos, keeping outcomes in ``store``; ``videos`` is the folder that sources are in.
 
-    One for an event loop. What ends a run as a whole (a full disk, a refused key, the spend cap, an endpoint that
-    is gone) is raised by `run`, after what was under way has ended or been stopped; nothing that was kept is lost."""
+    A `Worker` (see `compute`) whose items are root records. `run` raises what ends a run as a whole: a full disk, a
+    refused key, an endpoint that is gone. At the spend cap no call is begun any more, and what is under way ends."""
 
     def __init__(
         self, steps: Sequence[Step], store: RunStore, *, videos: Path | None = None, limits: Limits | None = None
@@ -236,42 +77,31 @@ class Runner:
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._failed_in_a_row = Counter[str]()
+        self._ended_by: LongtakeError | None = None
         self._opened = dict[str, asyncio.Task[Video]]()
         self._cores = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "longtake-data")
 
-    async def run(self, roots: Iterable[Record]) -> None:
-        """All of ``roots``, as many videos at once as there is work for."""
-        tasks = set[asyncio.Task[None]]()
-        try:
-            for root in roots:
-                await self._has_room.wait()
-                self._raise_first(tasks)
-                tasks.add(asyncio.create_task(self.one(root)))
-            while tasks:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                self._raise_first(tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        if self.stopping is not None:
-            raise self.stopping
-
-    def close(self) -> None:
-        self._cores.shutdown(wait=False, cancel_futures=True)
-
-    def _raise_first(self, tasks: set[asyncio.Task[None]]) -> None:
-        for task in [task for task in tasks if task.done()]:
-            tasks.remove(task)
-            task.result()
-
-    async def one(self, root: Record) -> None:
+    async def run(self, item: Record) -> None:
         """One video from beginning to end, as far as it gets now."""
-        _, waiting = await flow(self._apply, self.steps, [root])
-        opened = self._opened.pop(root.video, None)
+        await self._has_room.wait()
+        _, waiting = await flow(self._apply, self.steps, [item])
+        opened = self._opened.pop(item.video, None)
         if opened is not None and not opened.done():
             opened.cancel()
         self.tally.num_videos += not waiting
+
+    def progress(self) -> Mapping[str, Any]:
+        return self.tally.as_json()
+
+    def refresh(self) -> None:
+        self.store.refresh()
+
+    def stop(self) -> None:
+        self.stopping = self.stopping or SpendCapError("the spend cap is reached")
+
+    def close(self) -> None:
+        self._cores.shutdown(wait=False, cancel_futures=True)
+        self.store.close()
 
     async def _apply(self, step: Step, inputs: tuple[Record, ...]) -> list[Record] | None:
         store = self._stores[step.name]
@@ -282,24 +112,29 @@ class Runner:
         if outcome is None:
             return None
         self.tally.steps[step.name].add(outcome)
-        return None if _is_open(outcome) else records_of(step, inputs, outcome)
+        return None if is_open(outcome) else records_of(step, inputs, outcome)
 
     async def _execute(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
         count = self.tally.steps[step.name]
         self._busy(1)
         try:
             async with self._slots:
+                if self._ended_by is not None:
+                    raise self._ended_by
                 count.active += 1
                 try:
                     outcome = await self._attempt(step, key, inputs)
                 finally:
                     count.active -= 1
+            if outcome is not None:
+                self._stores[step.name].put(key, inputs, outcome)
+                self._watch(step, outcome)
+            return outcome
+        except LongtakeError as e:
+            self._ended_by = e
+            raise
         finally:
             self._busy(-1)
-        if outcome is not None:
-            self._stores[step.name].put(key, inputs, outcome)
-            self._watch(step, outcome)
-        return outcome
 
     async def _attempt(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
         """How it ended; None if it could not be begun because the run is stopping."""

@@ -1,4 +1,4 @@
-"""A run's folder: what was asked for, what came out of every step, what every model call said.
+"""A run's folder: what came out of every step, what every model call said. What was asked for is in `manifest`.
 
     RUN/
       run.json                     the recipe and all that decides its results; no secrets
@@ -22,22 +22,18 @@ import socket
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
-from ..errors import ConfigError, StoreError
+from ..errors import StoreError
 from ..ledger import Committer, Fsync, Ledger
 from ..store import write_atomic
-from ..types import JSON, ModelOutput, Usage, from_json, to_json
+from ..types import ModelOutput, Usage, from_json, to_json
 from .step import Outcome, Record, Step, Value, value_digest
 
-__all__ = ["FORMAT", "OpenCall", "RunStore", "StepStore", "roots_of"]
-
-FORMAT = 1
-"""Of the folder. Counted up when an older longtake could not read it any more."""
+__all__ = ["OpenCall", "RunStore", "StepStore", "roots_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class StepStore:
 
     def find(self, key: str) -> Outcome | None:
         line = self.outcomes.get(key)
-        return None if line is None else outcome_of(line)
+        return None if line is None else _outcome_of(line)
 
     def put(self, key: str, inputs: Sequence[Record], outcome: Outcome) -> None:
         fields: dict[str, Any] = {"id": inputs[0].id, "parents": [record.digest for record in inputs]}
@@ -101,12 +97,15 @@ class StepStore:
         self.calls.close()
 
 
-def outcome_of(line: Mapping[str, Any]) -> Outcome:
-    usage = Usage(**line["usage"]) if line["usage"] else Usage()
-    values = tuple(line["values"])
-    return Outcome(
-        line["status"], values, line.get("reason"), line.get("permanent", False), usage, line.get("seconds", 0.0)
-    )
+def _outcome_of(line: Mapping[str, Any]) -> Outcome:
+    """Raises `StoreError` for a line that was written by something else."""
+    try:
+        usage = Usage(**line["usage"]) if line["usage"] else Usage()
+        values = tuple(line["values"])
+        reason, permanent = line.get("reason"), line.get("permanent", False)
+        return Outcome(line["status"], values, reason, permanent, usage, line.get("seconds", 0.0))
+    except (KeyError, TypeError) as e:
+        raise StoreError(f"the outcome {line['key']} in the journal is not one ({e!r}); delete its line") from e
 
 
 class RunStore:
@@ -139,53 +138,16 @@ class RunStore:
         found = sorted(self.root.glob(f"steps/*-{name}"))
         return found[0] if found else self.root / "steps" / f"{position * 10:02d}-{name}"
 
-    # ----------------------------------------------------------------------------------------- what was asked for
-
-    def read_pinned(self) -> dict[str, JSON] | None:
-        """What run.json pins; None when there is no run yet. Raises `StoreError` for one this version cannot use."""
-        path = self.root / "run.json"
-        if not path.exists():
-            return None
+    def is_locked(self) -> bool:
+        """Whether a run is at work here."""
         try:
-            run = orjson.loads(path.read_bytes())
-            format_, made_by = int(run["format"]), str(run["longtake"])
-            pinned = cast("dict[str, JSON]", run["pinned"])
-        except (OSError, ValueError, KeyError, TypeError) as e:
-            raise StoreError(f"{path} cannot be read ({e}); restore it, or give another folder") from e
-        if format_ != FORMAT:
-            raise StoreError(
-                f"{self.root} was written by longtake {made_by} in format {format_}, this one reads format {FORMAT};"
-                " use that version, or give another folder"
-            )
-        return pinned
-
-    def pin(self, pinned: Mapping[str, JSON], *, change: bool) -> None:
-        """Writes run.json. Raises `ConfigError` if the folder was begun with other settings, unless ``change``."""
-        before = self.read_pinned()
-        if before == pinned:
-            return
-        if before is None and self.root.exists() and any(self.root.iterdir()):
-            raise ConfigError(f"{self.root} is not empty and holds no run; give a new folder, or the folder of a run")
-        if before is not None and not change:
-            raise ConfigError(
-                f"{self.root} was begun with other settings: {'; '.join(_differences(before, dict(pinned)))}."
-                " Give the same ones, or another folder, or --change to go on with the new ones"
-                " (steps they do not touch keep their results)"
-            )
-        body = {"format": FORMAT, "longtake": metadata.version("longtake"), "pinned": dict(pinned)}
-        write_atomic(self.root / "run.json", orjson.dumps(body, option=orjson.OPT_INDENT_2))
-
-    def write_roots(self, roots: Sequence[Record]) -> None:
-        rows = (orjson.dumps({"id": root.id, "video": root.video, "value": dict(root.value)}) for root in roots)
-        write_atomic(self.root / "sources.jsonl", b"".join(row + b"\n" for row in rows))
-
-    def read_roots(self) -> list[Record]:
-        path = self.root / "sources.jsonl"
-        try:
-            rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-            return roots_of([(row["id"], row["video"], row["value"]) for row in rows])
-        except (OSError, ValueError, KeyError, TypeError) as e:
-            raise StoreError(f"{path} cannot be read ({e}); run the same command again, it is written anew") from e
+            with (self.root / ".lock").open("r") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     @contextmanager
     def locked(self) -> Generator[None]:
@@ -221,14 +183,3 @@ class _given:
 
     def __call__(self) -> Value:
         return self.value
-
-
-def _differences(before: Mapping[str, JSON], after: Mapping[str, JSON], place: str = "") -> list[str]:
-    found = list[str]()
-    for name in sorted({*before, *after}):
-        old, new = before.get(name), after.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{place}{name}.")
-        elif old != new:
-            found.append(f"{place}{name} was {old!r}, is now {new!r}")
-    return found

@@ -1,0 +1,391 @@
+"""The engine on steps of its own: order, outcomes, resuming, replies kept, stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from longtake.compute import Local, Progress
+from longtake.datagen.audit import OpenRun, spent, status, verify
+from longtake.datagen.flow import flow, known
+from longtake.datagen.manifest import Manifest, read_manifest, read_roots, write_manifest, write_roots
+from longtake.datagen.pipeline import MAX_FAILED_IN_A_ROW, Runner
+from longtake.datagen.step import Context, Record, Step, Value
+from longtake.datagen.store import RunStore, roots_of
+from longtake.datagen.tally import Limits, Tally
+from longtake.errors import (
+    ConfigError,
+    FormatError,
+    ModelAuthError,
+    ModelConnectionError,
+    ModelRequestError,
+    RejectedError,
+    SpendCapError,
+    StoreError,
+    VideoDecodeError,
+)
+from longtake.types import GenerateConfig, Message, ModelOutput, Usage
+
+
+class Counting:
+    """A model that says the request back, a little later, and counts; ``fails`` are raised first, one a call."""
+
+    name = "counting"
+
+    def __init__(self, *fails: Exception, seconds: float = 0.0) -> None:
+        self.asked: list[str] = []
+        self.fails = list(fails)
+        self.seconds = seconds
+        self.in_flight = self.max_in_flight = 0
+
+    async def generate(
+        self, messages: Sequence[Message], *, tools: Sequence[object], config: GenerateConfig
+    ) -> ModelOutput:
+        text = messages[-1].text
+        self.asked.append(text)
+        self.in_flight += 1
+        self.max_in_flight = max(self.in_flight, self.max_in_flight)
+        await asyncio.sleep(self.seconds * random.random())
+        self.in_flight -= 1
+        if self.fails:
+            raise self.fails.pop(0)
+        return ModelOutput(Message("assistant", (f"said {text}",)), self.name, usage=Usage(1, 10, 5, 0, 0.25))
+
+
+async def ask(ctx: Context, model: Counting, text: str) -> str:
+    config = GenerateConfig()
+    output = await ctx.journaled(model).generate([Message("user", (text,))], tools=(), config=config)
+    return output.text
+
+
+def steps_with(model: Counting) -> list[Step]:
+    """split (many) -> say -> join (gathers) -> twice (two calls)."""
+
+    async def split(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        value = records[0].value
+        if value.get("bad"):
+            raise VideoDecodeError("it is broken")
+        return [{"part": n} for n in range(int(str(value["parts"])))]
+
+    async def say(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        if records[0].value["part"] == 3:
+            raise RejectedError("threes are not wanted")
+        return [{"said": await ask(ctx, model, records[0].id)}]
+
+    async def join(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        return [{"all": [record.value["said"] for record in records]}]
+
+    async def twice(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        said = await asyncio.gather(*(ask(ctx, model, f"{records[0].video} twice") for _ in range(2)))
+        return [{"twice": list(said), "parts": records[0].find("split").value["part"]}]
+
+    return [
+        Step("split", 1, {}, split, many=True),
+        Step("say", 1, {"model": "counting"}, say),
+        Step("join", 1, {}, join, gathers=True),
+        Step("twice", 1, {}, twice),
+    ]
+
+
+def roots(*parts: int) -> list[Record]:
+    return roots_of([(f"v{n}", f"v{n}", {"parts": count}) for n, count in enumerate(parts)])
+
+
+def run(steps: list[Step], folder: Path, items: list[Record], limits: Limits | None = None) -> Tally:
+    last: list[Progress] = []
+
+    def look(progress: Progress) -> bool:
+        last.append(progress)
+        return True
+
+    async def go() -> None:
+        await Local().map(lambda: Runner(steps, RunStore(folder), limits=limits), items, look)
+
+    try:
+        asyncio.run(go())
+    finally:
+        tally = Tally.sum([step.name for step in steps], last[-1].now)
+    return tally
+
+
+def leaves(steps: list[Step], folder: Path, items: list[Record]) -> list[Value]:
+    async def go() -> list[Value]:
+        apply = known(RunStore(folder).steps(steps), lambda *_: None)
+        return [leaf.value for item in items for leaf in (await flow(apply, steps, [item]))[0]]
+
+    return asyncio.run(go())
+
+
+def opened(folder: Path, steps: list[Step], items: list[Record]) -> OpenRun:
+    return OpenRun(
+        folder, Manifest.of({"recipe": "toy"}, steps, folder, {}), steps, items, RunStore(folder).steps(steps)
+    )
+
+
+def test_records_keep_their_order_whatever_ends_first_and_are_done_once(tmp_path: Path) -> None:
+    model = Counting(seconds=0.02)
+    steps, items = steps_with(model), roots(5, 1, 12)
+    tally = run(steps, tmp_path, items)
+    first = leaves(steps, tmp_path, items)
+    assert [value["twice"] for value in first] == [[f"said v{n} twice"] * 2 for n in range(3)]
+    joined = json.loads((next(iter((tmp_path / "steps").glob("*join*/journal/*.jsonl"))).read_text()).splitlines()[0])
+    assert joined["values"][0]["all"] == sorted(joined["values"][0]["all"])
+    assert (tally.steps["say"].ok, tally.steps["say"].rejected, tally.num_videos) == (16, 2, 3)
+    assert len(model.asked) == 16 + 6
+    assert tally.spent == Usage(22, 220, 110, 0, 5.5)
+    again = run(steps, tmp_path, items)
+    assert len(model.asked) == 22
+    assert again.spent == Usage()
+    assert again.steps["say"].done == 18
+    assert leaves(steps, tmp_path, items) == first
+
+
+def test_the_same_request_twice_in_a_record_is_two_calls_and_each_is_kept(tmp_path: Path) -> None:
+    model = Counting()
+    run(steps_with(model), tmp_path, roots(1))
+    assert model.asked == ["v0/0000", "v0 twice", "v0 twice"]
+
+
+def test_outcomes_are_kept_apart_and_one_bad_video_stops_no_other(tmp_path: Path) -> None:
+    model = Counting(FormatError("cannot be read"), ModelRequestError("too long"), ModelConnectionError("gone"))
+    items = [*roots_of([("bad", "bad", {"bad": True})]), *roots(6)]
+    steps = steps_with(model)
+    limits = Limits(max_in_flight=1)
+    tally = run(steps, tmp_path, items, limits)
+    said = tally.steps["say"]
+    assert (said.ok, said.rejected, said.invalid, said.failed) == (2, 1, 1, 2)
+    assert tally.steps["split"].failed == 1
+    assert tally.steps["join"].done == 0
+    found = asyncio.run(status(opened(tmp_path, steps, items)))
+    by_name = {step.name: step for step in found.steps}
+    assert (by_name["say"].to_retry, by_name["split"].to_retry, by_name["join"].pending) == (1, 0, 0)
+    assert not found.is_complete
+    assert by_name["split"].reasons == {"VideoDecodeError: it is broken": 1}
+    asked = len(model.asked)
+    tally = run(steps, tmp_path, items, limits)
+    assert len(model.asked) == asked + 1 + 2
+    assert (tally.steps["say"].failed, tally.steps["join"].ok) == (1, 1)
+    assert leaves(steps, tmp_path, items)[0]["twice"] == ["said v0 twice"] * 2
+    run(steps, tmp_path, items, Limits(retry_failed=True))
+    assert len(model.asked) == asked + 3 + 1 + 2
+    assert asyncio.run(verify(opened(tmp_path, steps, items))) == []
+
+
+def test_a_changed_step_is_done_anew_and_what_it_does_not_touch_is_not(tmp_path: Path) -> None:
+    model = Counting()
+    steps = steps_with(model)
+    run(steps, tmp_path, roots(2))
+    steps[3] = Step("twice", 2, {}, steps[3].run)
+    run(steps, tmp_path, roots(2))
+    assert model.asked == ["v0/0000", "v0/0001", "v0 twice", "v0 twice", "v0 twice", "v0 twice"]
+    assert len(list((tmp_path / "steps").glob("*twice*"))) == 2
+
+
+def test_replies_of_a_record_that_did_not_end_are_not_paid_again(tmp_path: Path) -> None:
+    model = Counting()
+    crash = [True]
+
+    async def two(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        said = [await ask(ctx, model, "first")]
+        if crash.pop() if crash else False:
+            raise ModelConnectionError("gone")
+        return [{"said": [*said, await ask(ctx, model, "second")]}]
+
+    steps = [Step("two", 1, {}, two)]
+    run(steps, tmp_path, roots(1))
+    tally = run(steps, tmp_path, roots(1))
+    assert model.asked == ["first", "second"]
+    assert tally.steps["two"].usage.num_calls == 2
+    assert spent(RunStore(tmp_path), steps).num_calls == 2
+
+
+def test_in_flight_is_bounded(tmp_path: Path) -> None:
+    model = Counting(seconds=0.01)
+    run(steps_with(model), tmp_path, roots(*[9] * 10), Limits(max_in_flight=4))
+    assert 2 <= model.max_in_flight <= 2 * 4  # the step "twice" makes two calls
+
+
+@pytest.mark.parametrize("cap", [Limits(4, max_cost_usd=2.0), Limits(4, max_tokens=120)])
+def test_the_cap_stops_the_calls_and_keeps_what_was_done(tmp_path: Path, cap: Limits) -> None:
+    model = Counting()
+    steps = steps_with(model)
+    with pytest.raises(SpendCapError, match="to go on"):
+        cap.check(Usage(50, 100, 50, 0, 3.0))
+    tally = run(steps, tmp_path, roots(40), cap)
+    assert 8 <= len(model.asked) <= 12
+    assert tally.steps["say"].done <= 13
+    assert tally.steps["say"].failed == 0
+    run(steps, tmp_path, roots(40))
+    assert len(model.asked) == 39 + 2
+
+
+def test_what_ends_a_run_is_raised_and_nothing_is_lost(tmp_path: Path) -> None:
+    model = Counting(ModelAuthError("the key is wrong"))
+    with pytest.raises(ModelAuthError, match="key"):
+        run(steps_with(model), tmp_path, roots(4), Limits(1))
+    run(steps_with(model), tmp_path, roots(4))
+    assert len(model.asked) == 1 + 3 + 2
+
+
+def test_a_step_that_only_fails_ends_the_run(tmp_path: Path) -> None:
+    model = Counting(*[ModelConnectionError("nobody there")] * 100)
+    with pytest.raises(ModelConnectionError, match=r"in a row failed in step say.*nobody there.*run the same command"):
+        run(steps_with(model), tmp_path, roots(100))
+    assert len(model.asked) < MAX_FAILED_IN_A_ROW + 64
+
+
+def test_bad_videos_in_a_row_do_not_end_the_run(tmp_path: Path) -> None:
+    items = roots_of([(f"bad{n}", f"bad{n}", {"bad": True}) for n in range(MAX_FAILED_IN_A_ROW + 5)])
+    tally = run(steps_with(Counting()), tmp_path, items)
+    assert tally.steps["split"].failed == len(items)
+
+
+def test_an_unforeseen_error_is_kept_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    broken = [True]
+
+    async def odd(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        if broken:
+            raise KeyError(broken.pop())
+        return [{}]
+
+    steps = [Step("odd", 1, {}, odd)]
+    assert run(steps, tmp_path, roots(1)).steps["odd"].failed == 1
+    assert "KeyError" in caplog.text
+    assert run(steps, tmp_path, roots(1)).steps["odd"].ok == 1
+
+
+def test_a_full_disk_ends_the_run_with_what_to_do(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full here")
+    store = RunStore(tmp_path)
+    steps = steps_with(Counting())
+    journal = store.steps(steps)["say"].outcomes
+    journal._out = os.open(full, os.O_WRONLY)  # pyright: ignore[reportPrivateUsage]
+
+    async def go() -> None:
+        await Local().map(lambda: Runner(steps, store), roots(3), lambda _: True)
+
+    with pytest.raises(StoreError, match=r"No space left.*make room and run the same command again"):
+        asyncio.run(go())
+    tally = run(steps, tmp_path, roots(3))
+    assert tally.steps["say"].ok == 3
+
+
+def test_verify_finds_what_was_tampered_with(tmp_path: Path) -> None:
+    steps, items = steps_with(Counting()), roots(3)
+    run(steps, tmp_path, items)
+    assert asyncio.run(verify(opened(tmp_path, steps, items))) == []
+    journal = next((tmp_path / "steps").glob("*say*/journal/*.jsonl"))
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(lines[0] + lines[0] + b'{"key":"broken\n' + lines[1].replace(b"parents", b"parentz") + lines[2])
+    wrong = "\n".join(asyncio.run(verify(opened(tmp_path, steps, items))))
+    assert "line 3 is damaged" in wrong
+    assert "ended 2 times" in wrong
+
+
+def test_the_manifest_says_what_differs(tmp_path: Path) -> None:
+    steps = steps_with(Counting())
+    first = Manifest.of({"recipe": "toy", "settings": {"clip_seconds": 10}}, steps, tmp_path, {})
+    out = tmp_path / "run"
+    out.mkdir()
+    write_manifest(out, first, change=False)
+    assert read_manifest(out) == first
+    other = Manifest.of({"recipe": "toy", "settings": {"clip_seconds": 5}}, steps, tmp_path, {})
+    with pytest.raises(ConfigError, match=r"settings.clip_seconds was 10, is now 5.*--change"):
+        write_manifest(out, other, change=False)
+    write_manifest(out, other, change=True)
+    steps[0] = Step("split", 2, {}, steps[0].run, many=True)
+    newer = Manifest.of({"recipe": "toy", "settings": {"clip_seconds": 5}}, steps, tmp_path, {})
+    with pytest.raises(ConfigError, match=r"steps.split.version was 1, is now 2"):
+        write_manifest(out, newer, change=False)
+    stored = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**stored, "format": 99, "longtake": "9.9"}))
+    with pytest.raises(StoreError, match=r"written by longtake 9.9 in format 99"):
+        read_manifest(out)
+    (out / "run.json").write_text("{")
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_manifest(out)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    with pytest.raises(ConfigError, match="is not empty and holds no run"):
+        write_manifest(tmp_path / "full", first, change=False)
+
+
+def test_roots_come_back(tmp_path: Path) -> None:
+    write_roots(tmp_path, roots(1, 2))
+    back = read_roots(tmp_path)
+    assert [(root.id, root.video, root.digest, root.value) for root in back] == [
+        (root.id, root.video, root.digest, root.value) for root in roots(1, 2)
+    ]
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    with RunStore(tmp_path).locked():
+        assert RunStore(tmp_path).is_locked()
+        with pytest.raises(StoreError, match="another run is at work"), RunStore(tmp_path).locked():
+            pass
+    assert not RunStore(tmp_path).is_locked()
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+sys.path[:0] = {paths!r}
+from test_pipeline import Counting, roots, steps_with
+from longtake.compute import Local
+from longtake.datagen.pipeline import Runner
+from longtake.datagen.store import RunStore
+from longtake.datagen.tally import Limits
+
+class Slow(Counting):
+    async def generate(self, messages, *, tools, config):
+        with open({ledger!r}, "a") as file:
+            file.write(messages[-1].text + chr(10))
+        return await super().generate(messages, tools=tools, config=config)
+
+async def go():
+    make = lambda: Runner(steps_with(Slow(seconds=0.05)), RunStore(Path({out!r})), limits=Limits(8))
+    await Local().map(make, roots(*[30] * 6), lambda _: True)
+
+asyncio.run(go())
+"""
+
+
+def test_killed_at_random_and_run_again_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
+    ledger, out, whole = tmp_path / "ledger", tmp_path / "out", tmp_path / "whole"
+    code = KILLED.format(paths=[str(Path(__file__).parent)], ledger=str(ledger), out=str(out))
+    chance = random.Random(7)
+    kills = 0
+    for _ in range(60):
+        process = subprocess.Popen([sys.executable, "-c", code])
+        try:
+            process.wait(timeout=chance.uniform(0.9, 1.5))
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+    else:
+        pytest.fail("it never came to an end")
+    steps, items = steps_with(Counting()), roots(*[30] * 6)
+    run(steps, whole, items)
+    assert leaves(steps, out, items) == leaves(steps, whole, items)
+    assert asyncio.run(verify(opened(out, steps, items))) == []
+    asked = ledger.read_text().splitlines()
+    twice = sum(2 for line in asked if line.endswith("twice")) // 2
+    paid_again = len(asked) - twice - len({line for line in asked if not line.endswith("twice")}) + max(0, twice - 12)
+    found = asyncio.run(status(opened(out, steps, items)))
+    open_calls = sum(len(step.open_calls) for step in found.steps)
+    assert kills > 0
+    assert paid_again <= 16 * kills
+    assert open_calls <= 16 * kills
