@@ -54,6 +54,9 @@ def build(settings: Settings, models: Callable[[str], Model]) -> list[Step]:
         kept_questions(),
     ]
     if settings.visual_filter:
-        look = {"min_score": settings.min_visual_score, "max_frames": settings.visual_frames}
-        chain.append(visual_filter(sees, **look, ocr=settings.ocr))
+        chain.append(
+            visual_filter(
+                sees, min_score=settings.min_visual_score, max_frames=settings.visual_frames, ocr=settings.ocr
+            )
+        )
     return [*chain, samples(settings), trace(models("trace"), settings)]
