@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from ..errors import StoreError
 from ..ledger import read_lines
-from ..types import Usage
+from ..types import JSON, Usage
 from .flow import Look, flow, is_open, known
 from .manifest import Manifest, read_manifest, read_roots
 from .step import Outcome, Record, Step, key_of, value_digest
@@ -39,6 +39,11 @@ class OpenRun:
     @property
     def videos(self) -> Path:
         return Path(self.manifest.videos)
+
+    def lineage(self) -> dict[str, JSON]:
+        """What made the results: for the card of an export."""
+        steps = {step.name: step.hash for step in self.steps}
+        return {**self.manifest.asked, "steps": cast("JSON", steps), "longtake": self.manifest.longtake}
 
     async def leaves(self, look: Look | None = None) -> list[Record]:
         """What came out at the end, in the order of the videos. ``look`` is shown everything on the way."""

@@ -105,6 +105,7 @@ class Runner:
 
     async def _apply(self, step: Step, inputs: tuple[Record, ...]) -> list[Record] | None:
         store = self._stores[step.name]
+        self.tally.steps[step.name].known += 1
         key = key_of(self._hashes[step.name], [record.digest for record in inputs])
         outcome = store.find(key)
         if outcome is None or (outcome.status == "failed" and (not outcome.permanent or self.limits.retry_failed)):

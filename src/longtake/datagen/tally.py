@@ -15,12 +15,14 @@ __all__ = ["Limits", "StepCount", "Tally"]
 
 @dataclass(slots=True)
 class StepCount:
-    """What became of the inputs of one step so far. ``active``: being worked on now; ``usage``: of all that ended."""
+    """What became of the inputs of one step so far. ``known``: inputs that came up until now; ``active``: being worked
+    on; ``usage``: of all that ended."""
 
     ok: int = 0
     rejected: int = 0
     invalid: int = 0
     failed: int = 0
+    known: int = 0
     active: int = 0
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
@@ -55,7 +57,7 @@ class Tally:
             total.spent += Usage(**part["spent"])
             for name, fields in part["steps"].items():
                 count = total.steps[name]
-                for status in ("ok", "rejected", "invalid", "failed", "active", "seconds"):
+                for status in ("ok", "rejected", "invalid", "failed", "known", "active", "seconds"):
                     setattr(count, status, getattr(count, status) + fields[status])
                 count.usage += Usage(**fields["usage"])
         return total

@@ -1,0 +1,259 @@
+"""``longtake data``: a folder of long videos -> training data. Reads arguments, calls the core, prints."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from ..errors import ConfigError
+from .arguments import read_arguments
+from .looking import JsonOption
+from .show import plural
+from .steps_progress import StepBars
+from .terminal import err, out, print_json
+
+if TYPE_CHECKING:
+    from ..datagen.audit import RunStatus
+
+__all__ = ["data_app"]
+
+data_app = typer.Typer(
+    help="Make training data with reasoning from long videos.", no_args_is_help=True, rich_markup_mode="rich"
+)
+
+RunArgument = Annotated[Path, typer.Argument(help="The --out folder of longtake data run.", show_default=False)]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(help="reader (default: rules, needs nothing), openai:NAME, ollama:NAME, scripted:FILE."),
+]
+UrlOption = Annotated[str | None, typer.Option(help="The endpoint of openai: models. Keys come from OPENAI_API_KEY.")]
+ConfigOption = Annotated[Path | None, typer.Option(help="Settings as TOML; options given here stand above it.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Any setting: clip_seconds=30, model_options.max_in_flight=128.")
+]
+
+
+@data_app.command(
+    epilog="""[bold]Examples[/]\n
+longtake data run --videos films/ --out run\n
+longtake data run --videos films/ --out run --caption-model openai:EYES --reason-model openai:BRAIN --base-url URL\n
+longtake data run --recipe longvt --videos films/ --out run --model openai:gpt-5-mini --max-cost 20\n
+longtake data run --recipe traces --set questions=mine.jsonl --videos films/ --out rft --trace-model openai:mine"""
+)
+def run(
+    videos: Annotated[Path, typer.Option(help="A folder of videos, or one video.", show_default=False)],
+    out_: Annotated[Path, typer.Option("--out", help="The run's folder; given again, the run goes on.")] = Path(
+        "longtake-data"
+    ),
+    recipe: Annotated[str | None, typer.Option(help="longvideo-reason (default), longvt or traces.")] = None,
+    model: ModelOption = None,
+    caption_model: Annotated[str | None, typer.Option(help="Captions clips; sees pictures.")] = None,
+    reason_model: Annotated[str | None, typer.Option(help="Writes and judges questions; reads text.")] = None,
+    trace_model: Annotated[str | None, typer.Option(help="Answers by tools in recorded runs.")] = None,
+    blind_model: Annotated[str | None, typer.Option(help="Tries every question without the video.")] = None,
+    base_url: UrlOption = None,
+    caption_base_url: Annotated[str | None, typer.Option(help="The caption model's own endpoint.")] = None,
+    reason_base_url: Annotated[str | None, typer.Option(help="The reason model's own endpoint.")] = None,
+    trace_base_url: Annotated[str | None, typer.Option(help="The trace model's own endpoint.")] = None,
+    in_flight: Annotated[int, typer.Option(help="Records at work at once, for each worker.")] = 64,
+    max_cost: Annotated[float | None, typer.Option(help="USD this run may cost in all.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Tokens this run may use in all.")] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="A Ray cluster: its address, auto, or local for one on this machine.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="With --ray: worker processes; one for two cores.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also try what failed for good.")] = False,
+    change: Annotated[bool, typer.Option("--change", help="Go on with other settings than before.")] = False,
+    fsync: Annotated[str, typer.Option(help="group: to disk every 50 ms; always: every line.")] = "group",
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a recipe on videos, or go on where it stopped. What is done is never done or paid again."""
+    from ..compute import Local, Ray
+    from ..datagen.recipe import read_data_settings
+    from ..datagen.run import make
+    from ..datagen.tally import Limits
+
+    given = {
+        "recipe": recipe,
+        "model": model,
+        "caption_model": caption_model,
+        "reason_model": reason_model,
+        "trace_model": trace_model,
+        "blind_model": blind_model,
+        "base_url": base_url,
+        "caption_base_url": caption_base_url,
+        "reason_base_url": reason_base_url,
+        "trace_base_url": trace_base_url,
+    }
+    if fsync not in ("group", "always"):
+        raise ConfigError(f"--fsync is group or always, got {fsync!r}")
+    if workers is not None and ray is None:
+        raise ConfigError("--workers goes with --ray; without Ray there is one process, see --in-flight")
+    settings = read_data_settings(read_arguments(config, {k: v for k, v in given.items() if v is not None}, set_ or []))
+    limits = Limits(in_flight, max_cost, max_tokens, retry_failed=retry_failed)
+    compute = Local() if ray is None else Ray(ray, num_workers=workers)
+    with StepBars(err).showing() as show:
+        given_up = asyncio.run(
+            make(
+                settings,
+                videos,
+                out_,
+                compute=compute,
+                limits=limits,
+                fsync="always" if fsync == "always" else "group",
+                change=change,
+                on_tally=show,
+            )
+        )
+    for video in given_up:
+        err.print(f"[red]{escape(video)} ended its worker process again and again and was given up[/]")
+    _show_status(out_, as_json=as_json, ended=True)
+
+
+@data_app.command()
+def status(folder: RunArgument, as_json: JsonOption = False) -> None:
+    """What is done, dropped, failed and in flight in every step, and what it cost."""
+    _show_status(folder, as_json=as_json, ended=False)
+
+
+@data_app.command()
+def verify(folder: RunArgument, as_json: JsonOption = False) -> None:
+    """Prove that the books of a run are right: sums, keys, digests, exports."""
+    from ..datagen import audit
+
+    opened = audit.open_run(folder)
+    found, wrong = asyncio.run(audit.status(opened)), asyncio.run(audit.verify(opened))
+    if as_json:
+        print_json({"ok": not wrong, "wrong": wrong, **found.as_json()})
+    else:
+        for line in wrong:
+            out.print(f"[red]wrong[/]  {escape(line)}", soft_wrap=True)
+        for step in found.steps:
+            count = step.count
+            parts = f"{count.ok} ok + {count.rejected} rejected + {count.invalid} invalid + {count.failed} failed"
+            out.print(f"{step.name}: {parts} + {step.pending} pending = {step.inputs} inputs", soft_wrap=True)
+        calls = sum(len(step.open_calls) for step in found.steps)
+        out.print(f"model calls that may have been paid twice: {calls}")
+        out.print("[green]ok[/]  the books are right" if not wrong else f"{plural(len(wrong), 'thing')} wrong")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@data_app.command(
+    epilog="""[bold]Examples[/]\n
+longtake data export run --form chat --out train.jsonl\n
+longtake data export run --form grpo --out train.parquet --filter "leak<=0.5" --filter "duplicate<=0.8" --balance\n
+longtake data export run --form longvt --out traces.parquet --media frames/"""
+)
+def export(
+    folder: RunArgument,
+    form: Annotated[str, typer.Option(help="longvideo-reason, chat, grpo, verl, longvt or traces.")],
+    file: Annotated[Path, typer.Option("--out", help="A .jsonl or .parquet file.")],
+    filters: Annotated[
+        list[str] | None, typer.Option("--filter", help='Keep what fits: "leak<=0.5". May be repeated.')
+    ] = None,
+    balance: Annotated[bool, typer.Option("--balance", help="Reorder options so that the letters balance.")] = False,
+    media: Annotated[Path | None, typer.Option(help="A folder for the frames as JPEG files.")] = None,
+    max_per_question: Annotated[int, typer.Option(help="Rows for the same question about the same video.")] = 1,
+    videos: Annotated[Path | None, typer.Option(help="Where the videos are now, if they were moved.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what a run made as a training file, with a card beside it."""
+    from dataclasses import asdict
+
+    from ..datagen import audit
+    from ..datagen.export import export as write
+    from ..datagen.quality import parse_filter
+
+    kept = [parse_filter(text) for text in filters or []]
+    opened = audit.open_run(folder)
+    report = write(
+        asyncio.run(opened.leaves()),
+        form,
+        file,
+        filters=kept,
+        root=videos or opened.videos,
+        media=media,
+        balance_letters=balance,
+        max_per_question=max_per_question,
+        lineage=opened.lineage(),
+    )
+    if as_json:
+        print_json(asdict(report))
+        return
+    out.print(f"{file}: {plural(report.num_rows, 'row')} from {plural(report.num_videos, 'video')}", soft_wrap=True)
+    for what, count in {**report.refused, **report.filtered}.items():
+        out.print(f"  left out  {count}  {escape(what)}", soft_wrap=True)
+    if report.num_duplicates:
+        out.print(f"  left out  {report.num_duplicates}  the same question about the same video")
+
+
+@data_app.command()
+def report(
+    folder: RunArgument,
+    page: Annotated[Path | None, typer.Option("--out", help="The HTML page; by default report.html in RUN.")] = None,
+    sample: Annotated[int, typer.Option(help="Videos shown in full.")] = 12,
+    videos: Annotated[Path | None, typer.Option(help="Where the videos are now, if they were moved.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One HTML page to judge the data by: samples beside their frames, distributions, duplicates, leaks."""
+    from ..datagen import audit
+    from ..datagen.report import report_json, write_report
+
+    opened = audit.open_run(folder)
+    leaves, found = asyncio.run(opened.leaves()), asyncio.run(audit.status(opened))
+    if as_json:
+        print_json(report_json(leaves, found.as_json()))
+        return
+    target = page or folder / "report.html"
+    with err.status("taking frames"):
+        write_report(leaves, target, sample=sample, root=videos or opened.videos, status=found.as_json())
+    out.print(f"{target}: {plural(len(leaves), 'result')} of {plural(len(opened.roots), 'video')}", soft_wrap=True)
+
+
+# ------------------------------------------------------------------------------------------------------ printing
+
+
+def _show_status(folder: Path, *, as_json: bool, ended: bool) -> None:
+    from ..datagen import audit
+
+    found = asyncio.run(audit.status(audit.open_run(folder)))
+    if as_json:
+        print_json(found.as_json())
+    else:
+        _print_status(folder, found)
+    if ended and not found.is_complete:
+        raise typer.Exit(1)
+
+
+def _print_status(folder: Path, found: RunStatus) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("step", "ok", "rejected", "invalid", "failed", "pending", "in flight", "calls", "cost", "time"):
+        table.add_column(name, justify="left" if name == "step" else "right")
+    for step in found.steps:
+        count, paid = step.count, step.paid
+        counts: list[Any] = [count.ok, count.rejected, count.invalid, count.failed, step.pending, len(step.open_calls)]
+        cost = "unknown" if paid.cost_usd is None else f"{paid.cost_usd:.2f} USD"
+        table.add_row(step.name, *map(str, counts), str(paid.num_calls), cost, f"{count.seconds:.1f} s")
+    out.print(table)
+    for step in found.steps:
+        for reason, number in step.reasons.most_common(3):
+            out.print(f"[dim]{step.name}: {number} x {escape(reason)}[/]", soft_wrap=True)
+    out.print(f"{plural(found.num_results, 'result')} from {plural(found.num_videos, 'video')}")
+    to_retry = sum(step.to_retry for step in found.steps)
+    if found.is_running:
+        out.print("a run is at work here")
+    elif to_retry:
+        out.print(f"{plural(to_retry, 'record')} failed for now: run the same command again to try them")
+    elif not found.is_complete:
+        out.print("not complete: run the same command again to go on")
+    else:
+        out.print(f"complete; next: longtake data report {folder}", soft_wrap=True)
