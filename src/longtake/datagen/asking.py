@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+from ..agents.prompt import render
 from ..agents.replies import without_thinking
 from ..errors import FormatError, ModelReplyError, RejectedError
 from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, Part, ToolSpec
 from .phrases import is_error_message, is_nothing, is_refusal
 from .step import Context, model_identity
 
-__all__ = ["ABSTAIN", "Heard", "ask", "content_of"]
+__all__ = ["ABSTAIN", "Heard", "ask", "content_of", "read_or_repair"]
+
+T = TypeVar("T")
 
 ABSTAIN = "<abstain>{}</abstain>"
 """How a prompt lets a model say, with a reason, that there is nothing to write: the record is dropped for it."""
@@ -72,6 +76,31 @@ async def ask(
     config = GenerateConfig(temperature=temperature, max_tokens=max_tokens)
     output = await ctx.journaled(Heard(model)).generate([Message("user", parts)], tools=(), config=config)
     return content_of(output, max_tokens=max_tokens)
+
+
+async def read_or_repair(
+    ctx: Context,
+    model: Model | None,
+    reply: str,
+    read: Callable[[str], T],
+    *,
+    task: Callable[[], str],
+    repairs: int,
+    temperature: float,
+    max_tokens: int,
+) -> T:
+    """What ``read`` makes of ``reply``. Where it raises `FormatError`, ``model`` is shown the task, its reply and what
+    is wrong, and ``read`` gets what it writes then, up to ``repairs`` times. Raises the last `FormatError`."""
+    num_repairs = 0
+    while True:
+        try:
+            return read(reply)
+        except FormatError as e:
+            if model is None or num_repairs >= repairs:
+                raise FormatError(f"{e} (mended {num_repairs} times)" if num_repairs else str(e)) from e
+            prompt = render("data_repair", problem=str(e), task=task(), reply=reply)
+        num_repairs += 1
+        reply = await ask(ctx, model, prompt, temperature=temperature, max_tokens=max_tokens)
 
 
 def content_of(output: ModelOutput, *, max_tokens: int) -> str:

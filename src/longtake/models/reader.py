@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from ..errors import ConfigError, ModelError
+from ..errors import ConfigError, ModelError, ModelRequestError
 from ..types import JSON, GenerateConfig, Message, ModelOutput, Source, TimeSpan, ToolCall, ToolSpec, Usage
+from .reader_events import TASKS as EVENT_TASKS
+from .reader_tasks import TASKS as REASON_TASKS
 from .support import (
     Line,
     about_writing,
@@ -29,6 +31,9 @@ from .support import (
 
 __all__ = ["Reader"]
 
+TASKS = {**REASON_TASKS, **EVENT_TASKS}
+"""The tasks of data generation it has rules for, by the name in the first line of their prompts."""
+_TASK = re.compile(r"Task: (.+)$", re.MULTILINE)
 _LAST_TURN = "your last turn"
 STRONG, WEAK = 0.8, 0.7
 """Share of the question's words that a passage must hold: to stop searching, and to be an answer at all."""
@@ -114,6 +119,8 @@ class Reader:
         self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
     ) -> ModelOutput:
         text = "\n".join(message.text for message in messages)
+        if task := _TASK.match(text):
+            return _said(_play(task[1], text))
         if clips := _CLIP.findall(text):
             return _said(_name_clip(text, clips))
         if "Look at: " in text and not _QUESTION.search(text):
@@ -290,6 +297,15 @@ def _only_asks(passage: Sequence[Line]) -> bool:
 
 def _said(text: str) -> ModelOutput:
     return ModelOutput(Message("assistant", (text,)), Reader.name, usage=Usage(num_calls=1))
+
+
+def _play(task: str, prompt: str) -> str:
+    """The reply to a prompt of data generation. Raises `ModelRequestError` for a task it has no rules for."""
+    if task not in TASKS:
+        raise ModelRequestError(
+            f"the reader has no rules for the task {task!r} (it has {', '.join(TASKS)}); give a model with --model"
+        )
+    return TASKS[task](prompt)
 
 
 def _final(case: _Case, finding: _Finding | None, search: ToolSpec | None) -> str:
