@@ -30,7 +30,7 @@ ROUNDING_SECONDS = 0.1
 _SECONDS = r"\d+(?:\.\d+)?"
 _TIME_NAMED = re.compile(
     r"(?i)\b\d{1,2}:\d{2}\b|\btime ?stamps?\b"
-    rf"|\b{_SECONDS} ?(?:-|–|to) ?{_SECONDS} ?(?:s|secs?|seconds?)\b"
+    rf"|\b{_SECONDS} ?(?:-|–|to|and) ?{_SECONDS} ?(?:s|secs?|seconds?)\b"
     rf"|\b{_SECONDS} ?(?:s|secs?|seconds?|minutes?) (?:in|into|mark)\b"
     rf"|\b(?:at|from|around|between|after|before) (?:(?:second|minute)s? \d|{_SECONDS} ?(?:s|secs?|seconds?)\b)"
 )

@@ -21,8 +21,8 @@ __all__ = ["ask_and_read", "asking_config", "read_object", "read_score", "read_y
 T = TypeVar("T")
 _SHOWN = 120
 
-_YES_NO = re.compile(r"(?i)\W*(?:(?:the )?(?:final )?(?:answer|verdict|reply)(?: is)?\W+)?(yes|no)\b(?!-)")
-_LAST_YES_NO = re.compile(r"(?i)\b(yes|no)\W*\Z")
+_YES_NO = re.compile(r"(?i)\W*(?:(?:the )?(?:final )?(?:answer|verdict|reply)(?: is)?\W+)?(yes|no)\b(?!-|\W+(?:and|or)\b)")
+_LAST_YES_NO = re.compile(r"(?i)(?<!\band )(?<!\bor )\b(yes|no)\W*\Z")
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d+)?|[.,]\d+)(?:\s*(?:%|/\s*\d+(?:\.\d+)?))?"
 _SCORE = re.compile(rf"(?i)\bscore\b[^\w\n.,+-]*(?:is|of)?[^\w\n.,+-]*({_NUMBER})")
 _NUMBERS = re.compile(rf"(?<![\w.]){_NUMBER}(?![\w])")
