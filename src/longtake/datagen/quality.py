@@ -173,26 +173,26 @@ class Histogram:
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
+    low: float
     median: float
+    high: float
 
 
 def histogram(values: Sequence[float], num_bins: int = 12) -> Histogram | None:
-    """Equal bins with round edges; None for no values."""
+    """About ``num_bins`` equal bins with round edges, at least one wide for whole numbers; None for no values."""
     if not values:
         return None
-    low, high = min(values), max(values)
-    step = _round_step((high - low) / num_bins) if high > low else 1.0
-    first = math.floor(low / step + 1e-9)
-    bins = Counter(max(0, math.floor(value / step + 1e-9) - first) for value in values)
-    last = max(bins)
-    if last and high == (first + last) * step and bins[last] and last >= num_bins:
-        bins[last - 1] += bins.pop(last)
-        last -= 1
-    edges = tuple(round((first + i) * step, 9) for i in range(last + 2))
     ordered = sorted(values)
+    low, high = ordered[0], ordered[-1]
+    whole = all(value == int(value) for value in values)
+    step = _round_step(max((high - low) / num_bins, 1.0 if whole else 1e-9)) if high > low else 1.0
+    first = math.floor(low / step + 1e-9)
+    last = max(first, math.floor(high / step + 1e-9) if whole else math.ceil(high / step - 1e-9) - 1)
+    bins = Counter(min(last, math.floor(value / step + 1e-9)) - first for value in values)
+    edges = tuple(round(i * step, 9) for i in range(first, last + 2))
     middle = len(ordered) // 2
     median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-    return Histogram(edges, tuple(bins.get(i, 0) for i in range(last + 1)), median)
+    return Histogram(edges, tuple(bins.get(i, 0) for i in range(last - first + 1)), low, median, high)
 
 
 def counts(names: Iterable[str]) -> Mapping[str, int]:
