@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from talking import write_talk
 
 from longtake.datagen.step import Record, Value
-from longtake.datagen.trace import Take, TraceSettings, samples, trace
+from longtake.datagen.trace import Take, TraceSettings, portable, samples, trace
 from longtake.datagen.values import Question, as_value
 from longtake.errors import (
     ConfigError,
@@ -25,7 +25,18 @@ from longtake.errors import (
 )
 from longtake.models.reader import Reader
 from longtake.models.scripted import Reply, ScriptedModel
-from longtake.types import Frames, GenerateConfig, Message, ModelOutput, Score, TimeSpan, ToolSpec, Trace, from_json
+from longtake.types import (
+    Frames,
+    GenerateConfig,
+    Message,
+    ModelOutput,
+    Score,
+    TimeSpan,
+    ToolResult,
+    ToolSpec,
+    Trace,
+    from_json,
+)
 
 OPEN = Question("What was lost at the market?", "green umbrella", spans=(TimeSpan(4.0, 8.0),))
 CHOICE = replace(OPEN, options=("a silver key", "a green umbrella"), answer="B")
@@ -181,14 +192,15 @@ def test_a_trace_is_the_same_wherever_and_whenever_it_was_made(
     assert str(film.parent) not in json.dumps(here)
 
 
-def test_notes_about_files_name_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "shows").mkdir()
-    film = write_talk(tmp_path / "shows/talk.mp4")
-    film.with_suffix(".srt").write_text("", encoding="utf-8")
-    read_text: Reply = ("read_text", {"start_time": 0, "end_time": 5})
-    search: Reply = ("search_text", {"query": "umbrella"})
-    text = json.dumps(made(film, ScriptedModel([[LOOK, read_text, search], RIGHT])))  # type: ignore[list-item]
-    assert str(tmp_path) not in text
+@pytest.mark.parametrize("folder", ["/data/all videos", "all videos", "."])
+def test_notes_about_files_name_no_folder(film: Path, folder: str) -> None:
+    kept = read(made(film, ScriptedModel([LOOK, RIGHT])))
+    path = Path(folder) / "shows/talk.mp4"
+    note = f"{path} is damaged; the subtitle file {path.with_suffix('.en.srt')} is empty"
+    turn = replace(kept.turns[0], results=(ToolResult("1", (note,), error=note),))
+    text = json.dumps(portable(replace(kept, turns=(turn,)), path, "shows/talk.mp4"))
+    assert text.count("shows/talk.mp4 is damaged; the subtitle file shows/talk.en.srt is empty") == 2
+    assert "all videos" not in text
 
 
 def test_the_reader_finds_the_line_by_itself(film: Path) -> None:
