@@ -32,7 +32,7 @@ _REGION = "&xywh=percent:"
 
 def frame_urls(source: Source, frames: Frames) -> list[str]:
     """The frames as moments of the source; nothing is opened."""
-    return [f"{source.video}#t={_stamp(t):g}{_region(frames.box)}" for t in _seconds(frames)]
+    return [f"{source.video}#t={_short(_stamp(t))}{_region(frames.box)}" for t in _seconds(frames)]
 
 
 def parse_frame_url(url: str) -> tuple[str, float, Box | None]:
@@ -93,4 +93,8 @@ def _region(box: Box | None) -> str:
     if box is None:
         return ""
     numbers = (box.left, box.top, box.right - box.left, box.bottom - box.top)
-    return _REGION + ",".join(f"{round(100 * number, 4):g}" for number in numbers)
+    return _REGION + ",".join(_short(100 * number) for number in numbers)
+
+
+def _short(number: float) -> str:
+    return f"{number:.3f}".rstrip("0").rstrip(".")

@@ -15,7 +15,7 @@ from typing import IO, Any, Protocol, cast
 
 import orjson
 
-from ..errors import ConfigError, MissingExtraError, StoreError
+from ..errors import ConfigError, LongtakeError, MissingExtraError, StoreError
 from ..types import JSON
 
 __all__ = ["Table", "open_table"]
@@ -54,7 +54,7 @@ def open_table(path: Path, schema: Mapping[str, JSON]) -> Generator[Table]:
             part.unlink(missing_ok=True)
             raise
     except OSError as e:
-        if isinstance(e, StoreError):
+        if isinstance(e, LongtakeError):
             raise
         raise StoreError(f"cannot write {path}: {e.strerror or e}; choose another place") from e
 
@@ -108,6 +108,10 @@ def _type(arrow: Any, shape: Mapping[str, JSON], schema: Mapping[str, JSON]) -> 
     if isinstance(shape.get("$ref"), str):
         definitions = cast("Mapping[str, Mapping[str, JSON]]", schema["$defs"])
         shape = definitions[str(shape["$ref"]).rpartition("/")[2]]
+    if isinstance(shape.get("anyOf"), list):  # a value or null is one type: every column may hold null
+        choices = cast("list[Mapping[str, JSON]]", shape["anyOf"])
+        known = [choice for choice in choices if choice.get("type") != "null"]
+        return _type(arrow, known[0], schema) if len(known) == 1 else None
     simple = {"string": arrow.string(), "integer": arrow.int64(), "number": arrow.float64(), "boolean": arrow.bool_()}
     match shape.get("type"):
         case str() as name if name in simple:
