@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from fake_openai import FakeOpenAI, Say
-from longtake.errors import ConfigError, ModelConnectionError
+from longtake.errors import ConfigError
 from longtake.models import ScriptedModel, check_model, load_model
-from longtake.models.base import Patience
 from longtake.models.cache import CachedModel
 from longtake.models.openai import EndpointOptions, OpenAIModel
 from longtake.models.prices import Price, configured_prices, cost_usd, read_prices
@@ -252,28 +251,6 @@ async def test_money_is_counted_per_call() -> None:
     assert output.usage == Usage(1, 1000, 100, 0, pytest.approx(0.002))
 
 
-# ------------------------------------------------------------------------------------------------- patience
-
-
-async def test_an_endpoint_that_never_answered_is_not_waited_for_long() -> None:
-    num_tries = 0
-
-    async def refuse() -> None:
-        nonlocal num_tries
-        num_tries += 1
-        error = ModelConnectionError("nobody there")
-        error.retry_after_seconds = 0.0
-        raise error
-
-    patience = Patience(max_in_flight=1, max_attempts=8)
-    with pytest.raises(ModelConnectionError, match="tried 3 times"):
-        await patience.call(refuse)
-    patience.has_answered = True
-    with pytest.raises(ModelConnectionError, match="tried 8 times"):
-        await patience.call(refuse)
-    assert num_tries == 11
-
-
 # -------------------------------------------------------------------------------------------------- options
 
 
@@ -298,6 +275,8 @@ def test_options_from_a_table() -> None:
         ({"jpeg_quality": 0}, "jpeg_quality is from 1 to 100, got 0"),
         ({"timeout_seconds": 0}, "timeout_seconds is more than 0"),
         ({"max_in_flight": 0}, "max_in_flight is more than 0"),
+        ({"max_requests_per_minute": 0}, "max_requests_per_minute is more than 0"),
+        ({"max_tokens_per_minute": -5}, "max_tokens_per_minute is more than 0"),
         ({"idle_seconds": float("nan")}, "idle_seconds is more than 0"),
     ],
 )

@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -28,6 +29,7 @@ from longtake.errors import (
 )
 from longtake.models import check_model
 from longtake.models.openai import EndpointOptions, OpenAIModel
+from longtake.models.pixels import as_jpegs
 from longtake.surfaces.arguments import read_arguments
 from longtake.types import Frames, GenerateConfig, Message, ModelOutput, ToolSpec
 
@@ -99,6 +101,31 @@ async def test_connections_are_kept(fake: FakeOpenAI) -> None:
     for _ in range(3):
         await ask(model)
     assert {headers.get("Connection", "keep-alive") for headers in fake.headers} == {"keep-alive"}
+
+
+async def test_a_request_is_gone_once_it_is_sent(fake: FakeOpenAI) -> None:
+    """While hundreds wait for replies, only what the caller holds may count."""
+    noise = np.random.default_rng(0).integers(0, 255, (1, 1000, 1000, 3), np.uint8)
+    asked = [Message("user", (as_jpegs(Frames.of(noise, np.zeros(1), "v")), "What is it?"))]
+    model = model_at(fake)
+    await model.generate(asked, tools=[], config=CONFIG)
+    fake.will(*[Say("at last", seconds=2)] * 8)
+    tracemalloc.start()
+    try:
+        waiting = [asyncio.create_task(model.generate(asked, tools=[], config=CONFIG)) for _ in range(8)]
+        await asyncio.sleep(1.0)
+        held = sum(
+            trace.size
+            for trace in tracemalloc.take_snapshot().statistics("filename")
+            if "longtake/models" in trace.traceback[0].filename
+        )
+        num_waiting = fake.in_flight
+    finally:
+        tracemalloc.stop()
+    assert [output.text for output in await asyncio.gather(*waiting)] == ["at last"] * 8
+    assert int(fake.headers[-1]["Content-Length"]) > 500_000
+    assert num_waiting == 8
+    assert held < 1_000_000
 
 
 async def test_no_more_requests_in_flight_than_allowed(fake: FakeOpenAI) -> None:

@@ -7,12 +7,11 @@ server may echo it, never reaches a message, a log line or a trace.
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -30,7 +29,7 @@ from ..errors import (
     ModelTimeoutError,
 )
 from ..types import JSON, GenerateConfig, Message, ModelOutput, ToolSpec
-from .base import Patience
+from .admission import Patience
 from .prices import configured_prices
 from .refusals import Redactor, basic_credentials, refusal
 from .reply import Asked, read_reply
@@ -43,6 +42,7 @@ _OPENAI_URL = "https://api.openai.com/v1"
 _UNKNOWN_MODEL = re.compile(rb"(?i)model_not_found|model\b.{0,100}(?:does not exist|not found)")
 _NO_TEMPERATURE = re.compile(rb"(?i)temperature\b.{0,40}(?:does not support|not supported)")
 _MODELS_SECONDS = 10.0
+_PIECE_BYTES = 1 << 18
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,12 @@ class OpenAIModel:
         self.base_url = str(self._url.with_query(None))
         self._redactor = Redactor(key, url)
         self._headers = _headers(key, url)
-        self._patience = Patience(max_in_flight=self.options.max_in_flight, max_attempts=self.options.max_attempts)
+        self._patience = Patience(
+            max_in_flight=self.options.max_in_flight,
+            max_attempts=self.options.max_attempts,
+            max_requests_per_minute=self.options.max_requests_per_minute,
+            max_tokens_per_minute=self.options.max_tokens_per_minute,
+        )
         self._wants_completion_tokens = False
         self._takes_temperature = True
         self._is_local = url.host in ("localhost", "127.0.0.1", "::1")
@@ -121,31 +126,38 @@ class OpenAIModel:
         started = time.perf_counter()
         num_calls = sum(len(message.tool_calls) for message in messages)
         asked = Asked(self.name, bool(tools), num_calls, self._prices)
-        request = await write_request(self.name, messages, tools, config, self.options)
-        output = await self._patience.call(lambda: self._ask(request, asked))
+
+        async def write() -> dict[str, Any]:
+            return await write_request(self.name, messages, tools, config, self.options)
+
+        output = await self._patience.call(lambda: self._ask(write, asked))
         return replace(output, seconds=time.perf_counter() - started)
 
-    async def _ask(self, request: dict[str, Any], asked: Asked) -> ModelOutput:
-        """One attempt."""
+    async def _ask(self, write: Callable[[], Awaitable[dict[str, Any]]], asked: Asked) -> ModelOutput:
+        """One attempt. The request is written for it alone and gone once it is sent: with hundreds of calls in line
+        and in flight, only what the caller holds counts."""
+        request = await write()
         if self._wants_completion_tokens and "max_tokens" in request:
             request["max_completion_tokens"] = request.pop("max_tokens")
         if not self._takes_temperature:
             request.pop("temperature", None)
-        status, headers, body = await self._send("POST", "chat/completions", orjson.dumps(request))
+        upload, sent = _Upload(orjson.dumps(request)), frozenset(request)
+        del request
+        status, headers, body = await self._send("POST", "chat/completions", upload)
         self._patience.has_answered = True
         if status == 200:
             try:
                 return read_reply(self._redactor.hide_key(body), asked)
             except ModelReplyError as e:
                 raise ModelReplyError(self._redactor.clean(str(e))) from None
-        if status == 400 and b"max_completion_tokens" in body and "max_tokens" in request:
+        if status == 400 and b"max_completion_tokens" in body and "max_tokens" in sent:
             self._wants_completion_tokens = True
-            return await self._ask(request, asked)
-        if status == 400 and "temperature" in request and _NO_TEMPERATURE.search(body):
+            return await self._ask(write, asked)
+        if status == 400 and "temperature" in sent and _NO_TEMPERATURE.search(body):
             if self._takes_temperature:
                 logger.info("%s takes no temperature and is asked without one", self.name)
             self._takes_temperature = False
-            return await self._ask(request, asked)
+            return await self._ask(write, asked)
         error = refusal(self._redactor, self.base_url, self.name, status, headers, body)
         if status == 404 or (status == 400 and _UNKNOWN_MODEL.search(body)):
             error = type(error)(f"{error}{await self._known_models()}")
@@ -175,17 +187,20 @@ class OpenAIModel:
             return f"; is {self.base_url} the whole address (most end in /v1)?"
         return f"; this server has the models {', '.join(known[:20])}"
 
-    async def _send(self, method: str, path: str, data: bytes | None = None) -> tuple[int, Mapping[str, str], bytes]:
+    async def _send(
+        self, method: str, path: str, upload: _Upload | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and whole body of the answer. Raises `ModelConnectionError` or `ModelTimeoutError`."""
         seconds = self.options.timeout_seconds
+        length = {} if upload is None else {"Content-Length": str(upload.num_bytes)}
         try:
             async with (
                 asyncio.timeout(seconds),
                 (await http_session(local=self._is_local)).request(
                     method,
                     (self._url / path).with_query(self._url.query),
-                    data=None if data is None else io.BytesIO(data),
-                    headers=self._headers,
+                    data=upload,
+                    headers=self._headers | length,
                     allow_redirects=False,
                 ) as response,
             ):
@@ -223,6 +238,20 @@ class OpenAIModel:
             if not piece:
                 return b"".join(pieces)
             pieces.append(piece)
+
+
+class _Upload:
+    """The body of a request, sent piece by piece and let go of when it is sent."""
+
+    def __init__(self, data: bytes) -> None:
+        # orjson returns what it has written in a buffer of eight times the size.
+        self._data = bytes(memoryview(data))
+        self.num_bytes = len(data)
+
+    async def __aiter__(self) -> AsyncGenerator[memoryview]:
+        data, self._data = memoryview(self._data), b""
+        for start in range(0, len(data), _PIECE_BYTES):
+            yield data[start : start + _PIECE_BYTES]
 
 
 def _endpoint(base_url: str) -> yarl.URL:

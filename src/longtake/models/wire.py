@@ -38,7 +38,10 @@ class EndpointOptions:
     tool result in the ``tool`` message itself (vLLM) or in a ``user`` message after it (works everywhere).
     ``extra`` is merged into each request; None in it, or ``{}`` (TOML has no None), takes a field out. ``prices``: by
     prefix of the model's name; None reads the table that ``$LONGTAKE_PRICES`` names. ``timeout_seconds`` bounds one
-    attempt, ``idle_seconds`` a reply that has begun and stalls."""
+    attempt, ``idle_seconds`` a reply that has begun and stalls. ``max_in_flight`` bounds the calls at once; fewer go
+    while the endpoint refuses many. ``max_requests_per_minute`` and ``max_tokens_per_minute`` (input and output, as
+    the replies count them) keep an even pace below an account's limits, and should be a little below them. Each holds
+    for one `OpenAIModel`."""
 
     tool_style: Literal["native", "hermes"] = "native"
     tool_images: Literal["user", "tool"] = "user"
@@ -50,11 +53,13 @@ class EndpointOptions:
     idle_seconds: float = 120.0
     max_in_flight: int = 256
     max_attempts: int = 6
+    max_requests_per_minute: int | None = None
+    max_tokens_per_minute: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.jpeg_quality <= 100:
             raise ConfigError(f"jpeg_quality is from 1 to 100, got {self.jpeg_quality}")
-        for name in ("max_side", "timeout_seconds", "idle_seconds", "max_in_flight", "max_attempts"):
+        for name in (each.name for each in fields(self) if each.name.startswith(("max_", "timeout_", "idle_"))):
             value: float | None = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} is more than 0, got {value}")
