@@ -140,7 +140,6 @@ class Runner:
     async def _attempt(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
         """How it ended; None if it could not be begun because the run is stopping."""
         context = _Work(self, self._stores[step.name], key, inputs)
-        started = time.perf_counter()
         status, reason, permanent = "ok", None, False
         values: Sequence[Mapping[str, Any]] = ()
         try:
@@ -162,8 +161,7 @@ class Runner:
         except Exception as e:
             log.warning("step %s failed on %s", step.name, inputs[0].id, exc_info=True)
             status, reason = "failed", f"{type(e).__name__}: {e}"
-        seconds = time.perf_counter() - started
-        return Outcome(status, tuple(values), reason, permanent, context.usage, seconds)
+        return Outcome(status, tuple(values), reason, permanent, context.usage, context.seconds)
 
     def _watch(self, step: Step, outcome: Outcome) -> None:
         """Raises `ModelConnectionError` when a step does nothing but fail."""
@@ -214,6 +212,8 @@ class _Work:
     def __init__(self, runner: Runner, store: StepStore, key: str, inputs: tuple[Record, ...]) -> None:
         self.runner, self.store, self.key, self.record = runner, store, key, inputs[0].id
         self.usage = Usage()
+        self.seconds = 0.0
+        """Of work: in threads and in model calls, without waiting for a turn."""
         self.occurrences = Counter[str]()
         self.folder = runner.store.root / "files"
 
@@ -224,7 +224,14 @@ class _Work:
         return await self.runner.open(source)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        return await self.runner.in_thread(work)
+        def timed() -> T:
+            started = time.perf_counter()
+            try:
+                return work()
+            finally:
+                self.seconds += time.perf_counter() - started
+
+        return await self.runner.in_thread(timed)
 
 
 _MESSAGES = TypeAdapter(list[Message])
@@ -255,11 +262,13 @@ class _JournaledModel:
             if work.runner.stopping is not None:
                 raise work.runner.stopping
             work.store.ask(key, work.record)
+            started = time.perf_counter()
             try:
                 output = await self._model.generate(messages, tools=tools, config=config)
             except ModelError as e:
                 work.store.unsaid(key, work.record, f"{type(e).__name__}: {e}")
                 raise
+            work.seconds += time.perf_counter() - started
             work.store.say(key, work.record, output)
             work.runner.spend(output.usage)
         work.usage += output.usage

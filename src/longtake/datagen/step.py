@@ -117,7 +117,7 @@ class Step:
 class Outcome:
     """How one input of a step ended. ``values`` came out of it (only if ok); ``reason`` says why not.
 
-    ``permanent``: a failure that trying again cannot mend. ``usage`` is what its model calls cost."""
+    ``permanent``: a failure that trying again cannot mend. ``usage`` is what its model calls cost, ``seconds`` their time and that of decoding."""
 
     status: Status
     values: tuple[Value, ...] = ()

@@ -235,14 +235,14 @@ def _show_status(folder: Path, *, as_json: bool, ended: bool) -> None:
 def _print_status(folder: Path, found: RunStatus) -> None:
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("step", "ok", "rejected", "invalid", "failed", "pending", "in flight", "calls", "cost", "time"):
-        table.add_column(name, justify="left" if name == "step" else "right")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for name in ("step", "ok", "dropped", "invalid", "failed", "pending", "flying", "calls", "USD", "work s"):
+        table.add_column(name, justify="left" if name == "step" else "right", no_wrap=True)
     for step in found.steps:
         count, paid = step.count, step.paid
         counts: list[Any] = [count.ok, count.rejected, count.invalid, count.failed, step.pending, len(step.open_calls)]
-        cost = "unknown" if paid.cost_usd is None else f"{paid.cost_usd:.2f} USD"
-        table.add_row(step.name, *map(str, counts), str(paid.num_calls), cost, f"{count.seconds:.1f} s")
+        cost = "unknown" if paid.cost_usd is None else f"{paid.cost_usd:.2f}"
+        table.add_row(step.name, *map(str, counts), str(paid.num_calls), cost, f"{count.seconds:.1f}")
     out.print(table)
     for step in found.steps:
         for reason, number in step.reasons.most_common(3):
@@ -255,5 +255,7 @@ def _print_status(folder: Path, found: RunStatus) -> None:
         out.print(f"{plural(to_retry, 'record')} failed for now: run the same command again to try them")
     elif not found.is_complete:
         out.print("not complete: run the same command again to go on")
+    elif not found.num_results:
+        out.print("complete, and nothing came out: the reasons are above")
     else:
         out.print(f"complete; next: longtake data report {folder}", soft_wrap=True)

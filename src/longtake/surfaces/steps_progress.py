@@ -26,11 +26,15 @@ class StepBars:
         self._bars: Progress | None = None
         self._tasks = dict[str, TaskID]()
         self._next_line = 0.0
+        self._last: Tally | None = None
 
     @contextmanager
     def showing(self) -> Generator[Callable[[Tally], None]]:
         if not self._console.is_terminal:
             yield self._line
+            if self._last is not None:
+                self._next_line = 0.0
+                self._line(self._last)
             return
         columns = (SpinnerColumn(), TextColumn("{task.description:16}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TextColumn("{task.fields[note]}"), console=self._console) as self._bars:
@@ -45,6 +49,7 @@ class StepBars:
             self._bars.update(self._tasks[name], completed=count.done, total=total, note=_note(count))
 
     def _line(self, tally: Tally) -> None:
+        self._last = tally
         if time.monotonic() < self._next_line:
             return
         self._next_line = time.monotonic() + LOG_SECONDS
