@@ -20,7 +20,7 @@ from .frame_urls import FrameUrls
 from .items import Item
 from .values import Question
 
-__all__ = ["CROP_VIDEO", "SYSTEM", "ask_text", "conversation", "problem_text", "scrubbed"]
+__all__ = ["CROP_VIDEO", "SYSTEM", "ask_text", "conversation", "problem_text", "scrubbed", "thought_of"]
 
 CROP_VIDEO = ToolSpec(
     "crop_video",
@@ -114,12 +114,16 @@ def _told(turn: Turn) -> list[Message]:
 
 
 def _thinking(turn: Turn) -> str:
-    """What the model said beside its calls and its answer, as one thought; "" if it said nothing."""
+    thought = thought_of(turn)
+    return f"<think>{thought}</think>\n" if thought else ""
+
+
+def thought_of(turn: Turn) -> str:
+    """What the model said beside its calls and its answer, without markup; "" if it said nothing."""
     text = turn.output.text
     said = without_thinking(text)
     outside = _SAID_LAST.sub("", read_tool_calls(said).text)
-    thought = scrubbed(f"{_thought(text, said).strip()}\n{outside.strip()}", form=True).strip()
-    return f"<think>{thought}</think>\n" if thought else ""
+    return scrubbed(f"{_thought(text, said).strip()}\n{outside.strip()}", form=True).strip()
 
 
 def _thought(text: str, said: str) -> str:

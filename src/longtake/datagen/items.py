@@ -20,6 +20,8 @@ from .values import Caption, Question, Source
 
 __all__ = ["BlindTest", "Item", "captions_of", "read_item"]
 
+# made once: making one takes longer than reading a thousand records with it
+_SOURCE = TypeAdapter(Source)
 _QUESTION = TypeAdapter(Question)
 _TRACE = TypeAdapter(Trace)
 _SCORES = TypeAdapter(tuple[Score, ...])
@@ -76,7 +78,7 @@ def read_item(record: Record) -> Item:
         try:
             if isinstance(value.get("question"), str) and "answer" in value:
                 question = _QUESTION.validate_python(dict(value))
-                source = record.find("source").read(Source)
+                source = _SOURCE.validate_python(dict(at.find("source").value))
                 return Item(record.id, source, question, trace, scores, blind)
             if "trace" in value and trace is None:
                 trace = _TRACE.validate_json(orjson.dumps(value["trace"]))

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 from ..errors import ConfigError
 from ..types import TimeSpan
+from .conversation import thought_of
 from .duplicates import likeness
 from .items import Item
 from .words import content_words, num_words
@@ -37,7 +38,7 @@ __all__ = [
 class Measures:
     """Numbers about one question; None where there is nothing to measure.
 
-    ``question_words`` counts the options too. ``span_seconds`` is the length of the video that the answer rests on,
+    ``question_words`` counts the options too, ``reasoning_words`` all that was thought in a trace. ``span_seconds`` is the length of the video that the answer rests on,
     overlaps once. ``duplicate`` is the likeness in [0, 1] to an earlier question of any video (`duplicates`).
     ``leak`` in [0, 1] says how much the question gives the answer away, ``blind`` the share of text-only tries that
     were right, ``score`` the least score of the trace, ``num_calls`` its tool calls."""
@@ -108,7 +109,7 @@ def duplicates(items: Iterable[Item]) -> dict[str, float]:
 def _reasoning(item: Item) -> str:
     if item.trace is None:
         return item.question.reasoning
-    return " ".join(turn.output.text for turn in item.trace.turns)
+    return " ".join(map(thought_of, item.trace.turns))
 
 
 def _share(words: frozenset[str], asked: frozenset[str]) -> float:
