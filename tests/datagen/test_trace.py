@@ -127,6 +127,8 @@ CUT = ModelOutput(Message("assistant", ("<think>So long",)), "m", "length")
         ([LOOK, LOOK], settings_with(max_turns=2), "max_turns: no answer within 2 turns"),
         (["so", "so", "so"], SMALL, "format_errors"),
         ([LOOK, CUT, CUT, CUT], SMALL, "max_tokens"),
+        ([LOOK, CUT, RIGHT], SMALL, "turn 2 broke the form: Your reply was cut off"),
+        (['<tool_call>{"name": "crop_video", "argu</tool_call>', LOOK, RIGHT], SMALL, "turn 1 broke the form"),
         (
             [("crop_video", {"start_time": 6, "end_time": 24}), "<answer>green umbrella</answer>"],
             settings_with(min_temporal_iou=0.3),
@@ -214,6 +216,15 @@ def test_the_reader_finds_the_line_by_itself(film: Path) -> None:
     assert "Lisbon" in kept.answer.text
 
 
+def test_others_than_the_reader_get_one_tool(film: Path) -> None:
+    model = ScriptedModel([LOOK, RIGHT])
+    made(film, model)
+    assert [tool.name for tool in model.requests[0].tools] == ["crop_video"]
+    model = ScriptedModel([LOOK, RIGHT])
+    made(film, model, settings=settings_with(tools=("zoom", "crop_video")))
+    assert [tool.name for tool in model.requests[0].tools] == ["zoom", "crop_video"]
+
+
 def test_samples_are_as_many_as_asked_for(film: Path) -> None:
     step = samples(settings_with(samples_per_question=3, temperature=1.0))
     takes = run_step(step, [question_record(film, OPEN)], FakeContext(film.parent))
@@ -240,7 +251,7 @@ def test_whatever_decides_a_trace_is_in_its_key() -> None:
         {"require_tool": False},
         {"overview_frames": 3},
         {"max_turns": 3},
-        {"tools": ("crop_video",)},
+        {"tools": ("crop_video", "zoom")},
     ]
     hashes = {trace(model, settings_with(**change)).hash for change in [{}, *changes]}
     assert len(hashes) == len(changes) + 1

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..agents.crop import TOOLS, Crop
+from ..agents.crop import Crop
 from ..agents.loop import Tool, run
 from ..agents.prompt import prompt_digest
 from ..errors import FormatError, MissingExtraError, ModelError, RejectedError
 from ..models.pixels import as_jpegs
+from ..models.reader import Reader
 from ..registry import resolve
 from ..scoring.scorers import Scorer
 from ..types import (
@@ -52,8 +53,8 @@ class TraceSettings(BaseModel):
     ``samples_per_question`` traces are tried of every question, at ``temperature``. ``scorer`` (by default `choice`
     where there are options, else `contains`) must give at least ``min_score``. With ``min_temporal_iou`` above 0 a
     span that the agent cropped or states must overlap the question's by that much. ``require_tool`` drops traces that
-    looked nowhere. The overview is ``overview_frames`` frames; ``tools`` and ``ocr`` are the `crop`
-    agent's.
+    looked nowhere. The overview is ``overview_frames`` frames. ``tools`` are the `crop` agent's: if not given, LongVT's
+    ``crop_video`` alone, and for the embedded reader, which cannot see, those that find words.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,7 +68,7 @@ class TraceSettings(BaseModel):
     require_tool: bool = True
     overview_frames: int = Field(default=64, ge=0)
     max_turns: int = Field(default=5, ge=1)
-    tools: tuple[str, ...] = TOOLS
+    tools: tuple[str, ...] | None = None
     ocr: bool = False
 
     @model_validator(mode="after")
@@ -105,7 +106,7 @@ def trace(model: Model, settings: TraceSettings) -> Step:
     agent = _LightCrop(
         num_frames=settings.overview_frames,
         max_turns=settings.max_turns,
-        tools=settings.tools,
+        tools=_tools(model, settings),
         ocr=settings.ocr,
     )
 
@@ -140,6 +141,12 @@ def trace(model: Model, settings: TraceSettings) -> Step:
     return Step("trace", 1, config, run_)
 
 
+def _tools(model: Model, settings: TraceSettings) -> tuple[str, ...]:
+    if settings.tools is not None:
+        return settings.tools
+    return ("search_text", "read_text") if model.name == Reader.name else ("crop_video",)
+
+
 def looked_iou(made: Trace) -> Score:
     """How well a span that was cropped, or that the answer states, fits one of the gold spans: the best overlap."""
     if not made.sample.target_spans:
@@ -155,7 +162,7 @@ def looked_iou(made: Trace) -> Score:
 
 def portable(made: Trace, path: Path, video: str) -> JSON:
     """The trace as JSON without what differs from run to run and from place to place: times taken, and the folder of
-    the video at ``path``, which is called ``video`` from the folder of videos on."""
+    the video at ``path``, which is ``video`` from the folder of videos on."""
     turns = tuple(
         replace(
             turn,
@@ -165,17 +172,14 @@ def portable(made: Trace, path: Path, video: str) -> JSON:
         for turn in made.turns
     )
     bare = replace(made, video=replace(made.video, uri=video), turns=turns, timings=Timings())
-    if path.is_absolute():
-        here, there = str(path).removesuffix(video), ""
-    else:
-        here, there = str(path.with_suffix("")), str(Path(video).with_suffix(""))
+    here, there = str(path.with_suffix("")), str(Path(video).with_suffix(""))
     return _renamed(dict(as_value(bare)), here, there)
 
 
 def _renamed(value: JSON, here: str, there: str) -> JSON:
-    """``value`` with ``there`` for ``here`` in all its texts: notes about subtitle files name them with their path."""
+    """``value`` with ``there`` for ``here`` in all its texts: notes name the video and its subtitle files by path."""
     if isinstance(value, str):
-        return value.replace(here, there) if here else value
+        return value.replace(here, there)
     if isinstance(value, list):
         return [_renamed(item, here, there) for item in value]
     if isinstance(value, dict):
@@ -193,6 +197,9 @@ def _checked(made: Trace, scorer: Scorer, settings: TraceSettings) -> list[Score
     """The scores of a trace that is kept. Raises `RejectedError` with the reason for any other."""
     if made.stop_reason != "answered":
         raise RejectedError(f"{made.stop_reason}: {made.error}")
+    for number, turn in enumerate(made.turns, 1):
+        if turn.error is not None or any(call.malformed is not None for call in turn.calls):
+            raise RejectedError(f"turn {number} broke the form: {turn.error or 'a tool call is not valid JSON'}")
     if settings.require_tool and not any(_worked(turn) for turn in made.turns):
         raise RejectedError("it answered without looking: no tool was called, or none worked")
     scores = [scorer(made, made.sample)]
