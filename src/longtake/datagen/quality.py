@@ -38,10 +38,11 @@ __all__ = [
 class Measures:
     """Numbers about one question; None where there is nothing to measure.
 
-    ``question_words`` counts the options too, ``reasoning_words`` all that was thought in a trace. ``span_seconds`` is the length of the video that the answer rests on,
-    overlaps once. ``duplicate`` is the likeness in [0, 1] to an earlier question of any video (`duplicates`).
-    ``leak`` in [0, 1] says how much the question gives the answer away, ``blind`` the share of text-only tries that
-    were right, ``score`` the least score of the trace, ``num_calls`` its tool calls."""
+    ``question_words`` counts the options too, ``reasoning_words`` all that was thought in a trace. ``span_seconds`` is
+    the length of the video that the answer rests on, overlaps once. ``duplicate`` is the likeness in [0, 1] to an
+    earlier question of any video (`duplicates`). ``leak`` in [0, 1] says how much the question gives the answer away,
+    ``blind`` the share of text-only tries that were right, ``score`` the least score of the trace, ``num_calls`` its
+    tool calls."""
 
     question_words: int
     answer_words: int
