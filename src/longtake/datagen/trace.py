@@ -48,28 +48,30 @@ _PROMPTS = ("crop", "crop_again", "last_turn", "abstain")
 
 
 class TraceSettings(BaseModel):
-    """How traces are made, and which are kept.
-
-    ``samples_per_question`` traces are tried of every question, at ``temperature``. ``scorer`` (by default `choice`
-    where there are options, else `contains`) must give at least ``min_score``. With ``min_temporal_iou`` above 0 a
-    span that the agent cropped or states must overlap the question's by that much. ``require_tool`` drops traces that
-    looked nowhere. The overview is ``overview_frames`` frames. ``tools`` are the `crop` agent's: if not given, LongVT's
-    ``crop_video`` alone, and for the embedded reader, which cannot see, those that find words.
-    """
+    """How traces are made, and which are kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     samples_per_question: int = Field(default=1, ge=1)
+    """Traces that are tried of every question; 16 for RFT."""
     temperature: float = Field(default=0.7, ge=0)
+    """Of traces."""
     max_tokens: int = Field(default=4096, ge=1)
+    """Of a turn's reply, its thinking included."""
     scorer: str | None = None
+    """Decides whether the answer is right; by default ``choice`` where there are options, else ``contains``."""
     min_score: float = Field(default=1.0, ge=0, le=1)
     min_temporal_iou: float = Field(default=0.0, ge=0, le=1)
+    """How well a span that the trace cropped or states must fit the question's; 0 for no matter."""
     require_tool: bool = True
+    """Drop traces that looked nowhere before they answered."""
     overview_frames: int = Field(default=64, ge=0)
     max_turns: int = Field(default=5, ge=1)
     tools: tuple[str, ...] | None = None
+    """Of the `crop` agent; by default LongVT's ``crop_video`` alone. The embedded reader, which cannot see, gets those
+    that find words instead."""
     ocr: bool = False
+    """Read the writing in the pictures too, wherever words are looked for."""
 
     @model_validator(mode="after")
     def _samples_differ(self) -> TraceSettings:

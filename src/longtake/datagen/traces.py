@@ -30,14 +30,13 @@ _LETTERED = re.compile(r"\s*\(?([A-Z])[.):]\s+")
 
 
 class Settings(TraceSettings):
-    """Those of traces, and ``questions``: a file of JSON lines, each a question about a video.
-
-    A line has ``video`` (its path from the folder of videos on, or that without the suffix), ``question``,
-    ``answer``; it may have ``options`` (or ``choices``; the answer is then a letter or the text of one),
-    ``start_time`` and ``end_time`` or ``spans`` (``[[start, end], ...]``, seconds or h:mm:ss), ``question_type``. What
-    else it has is ignored."""
+    """What the recipe does: how traces are made, and of which questions."""
 
     questions: str
+    """A file of JSON lines. A line has ``video`` (its path from the folder of videos on, or that without the suffix),
+    ``question`` and ``answer``; it may have ``options`` or ``choices`` (the answer is then a letter or the text of
+    one), ``start_time`` and ``end_time`` or ``spans`` (``[[start, end], ...]``, in seconds or h:mm:ss), and
+    ``question_type``. What else it has is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
