@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from longtake.datagen.step import Record, Step, Value, value_digest
 from longtake.datagen.values import Source, as_value
+from longtake.errors import FormatError, RejectedError
 from longtake.types import Model
 from longtake.video.decode import Video
 
@@ -26,7 +27,7 @@ class FakeContext:
         return model
 
     async def open(self, source: Record) -> Video:
-        return Video.open(self._videos / source.read(Source).video)
+        return Video.open(self._videos / str(source.value["video"]))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.to_thread(work)
@@ -62,6 +63,20 @@ def run_step(step: Step, records: Sequence[Record], ctx: FakeContext) -> list[Re
         record(step.name, value, id=id, video=inputs[0].video, parents=inputs)
         for id, value in zip(made, values, strict=True)
     ]
+
+
+def run_chain(steps: Sequence[Step], records: Sequence[Record], ctx: FakeContext) -> tuple[list[Record], list[str]]:
+    """What comes out of the last step, and why the rest did not."""
+    left, reasons = list(records), list[str]()
+    for step in steps:
+        made = list[Record]()
+        for inputs in [left] if step.gathers else [[one] for one in left]:
+            try:
+                made += run_step(step, inputs, ctx)
+            except (RejectedError, FormatError) as e:
+                reasons.append(f"{step.name}: {e}")
+        left = made
+    return left, reasons
 
 
 async def _run(step: Step, inputs: tuple[Record, ...], ctx: FakeContext) -> Sequence[Value]:

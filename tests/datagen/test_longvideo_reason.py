@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fake_context import FakeContext, record, run_step, source_record
+from fake_context import FakeContext, record, run_chain, run_step, source_record
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -17,9 +17,9 @@ from longtake.datagen.caption import caption, caption_lines, merge
 from longtake.datagen.longvideo_reason import Settings, build
 from longtake.datagen.reason import Planned, Reply, plan, question_prompt, reason
 from longtake.datagen.split import even_clips, scene_clips, split
-from longtake.datagen.step import Record, Step
+from longtake.datagen.step import Record
 from longtake.datagen.values import Caption, CaptionedVideo, Clip, Question, Source, as_value
-from longtake.errors import ConfigError, FormatError, RejectedError, VideoDecodeError
+from longtake.errors import ConfigError, RejectedError, VideoDecodeError
 from longtake.models.reader import Reader
 from longtake.models.scripted import ScriptedModel
 from longtake.types import Frames, TimeSpan
@@ -244,20 +244,6 @@ def test_the_right_letters_asked_for_are_balanced(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------------------------- the whole chain
 
 
-def run_chain(steps: list[Step], source: Record, ctx: FakeContext) -> tuple[list[Record], list[str]]:
-    """What comes out of the last step, and why the rest did not."""
-    records, reasons = [source], list[str]()
-    for step in steps:
-        made = list[Record]()
-        for inputs in [records] if step.gathers else [[one] for one in records]:
-            try:
-                made += run_step(step, inputs, ctx)
-            except (RejectedError, FormatError) as e:
-                reasons.append(f"{step.name}: {e}")
-        records = made
-    return records, reasons
-
-
 @pytest.mark.parametrize("reformatted", [False, True])
 def test_the_reader_makes_temporal_questions_of_subtitles(film: Path, tmp_path: Path, reformatted: bool) -> None:
     settings = Settings(clip_seconds=4.0, reformat=reformatted, questions_per_type=2, caption_fps=0.5)
@@ -265,7 +251,7 @@ def test_the_reader_makes_temporal_questions_of_subtitles(film: Path, tmp_path: 
     names = ["split", "caption", "merge", "plan", "reason", "parse"]
     assert [step.name for step in steps] == names + ["reformat"] * reformatted
     ctx = FakeContext(tmp_path, film.parent)
-    made, reasons = run_chain(steps, source_record(film), ctx)
+    made, reasons = run_chain(steps, [source_record(film)], ctx)
     assert [one.id for one in made] == ["my.film/0000", "my.film/0001"]
     assert len(reasons) == 6
     assert all("temporal questions only" in reason for reason in reasons)
@@ -278,7 +264,7 @@ def test_the_reader_makes_temporal_questions_of_subtitles(film: Path, tmp_path: 
         assert ("Going through the video" in question.reasoning) == reformatted
         at = 2.0 * names.index(asked)
         assert any(at in span for span in question.spans)
-    again, _ = run_chain(steps, source_record(film), ctx)
+    again, _ = run_chain(steps, [source_record(film)], ctx)
     assert [one.digest for one in again] == [one.digest for one in made]
 
 

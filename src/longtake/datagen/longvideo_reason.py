@@ -21,7 +21,7 @@ from .reformat import reformat
 from .split import split
 from .step import Step
 
-__all__ = ["Settings", "build"]
+__all__ = ["Settings", "build", "caption_step", "question_steps"]
 
 Role: TypeAlias = Literal["caption", "reason"]
 
@@ -59,24 +59,36 @@ class Settings(BaseModel):
 
 def build(settings: Settings, models: Callable[[Role], Model]) -> list[Step]:
     """The steps after ``source``. Raises `ConfigError`, and `MissingExtraError` where ``ocr`` is not installed."""
-    if settings.ocr and not writing.available():
-        raise MissingExtraError("ocr=true reads the writing in the pictures, which needs: pip install 'longtake[ocr]'")
-    captioner, reasoner = models("caption"), models("reason")
+    reasoner = models("reason")
     steps = [
         split(clip_seconds=settings.clip_seconds, scenes=settings.scenes, materialize=settings.materialize),
-        caption(
-            captioner,
-            fps=settings.caption_fps,
-            max_frames=settings.max_frames,
-            max_pixels=settings.max_pixels,
-            ocr=settings.ocr,
-            max_tokens=settings.caption_max_tokens,
-        ),
+        caption_step(models("caption"), settings),
         merge(min_captioned_share=settings.min_captioned_share),
-        plan(question_types=settings.question_types, questions_per_type=settings.questions_per_type),
-        reason(reasoner, temperature=settings.temperature, max_tokens=settings.max_tokens),
+        *question_steps(reasoner, settings),
         parse(reasoner, repairs=settings.repairs, temperature=settings.temperature, max_tokens=settings.max_tokens),
     ]
     if settings.reformat:
         steps.append(reformat(reasoner, repairs=settings.repairs))
     return steps
+
+
+def caption_step(model: Model, settings: Settings) -> Step:
+    """Raises `MissingExtraError` where ``ocr`` is not installed."""
+    if settings.ocr and not writing.available():
+        raise MissingExtraError("ocr=true reads the writing in the pictures, which needs: pip install 'longtake[ocr]'")
+    return caption(
+        model,
+        fps=settings.caption_fps,
+        max_frames=settings.max_frames,
+        max_pixels=settings.max_pixels,
+        ocr=settings.ocr,
+        max_tokens=settings.caption_max_tokens,
+    )
+
+
+def question_steps(model: Model, settings: Settings) -> list[Step]:
+    """From a captioned video to replies that hold a question each."""
+    return [
+        plan(question_types=settings.question_types, questions_per_type=settings.questions_per_type),
+        reason(model, temperature=settings.temperature, max_tokens=settings.max_tokens),
+    ]

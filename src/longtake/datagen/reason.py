@@ -92,7 +92,7 @@ def question_prompt(record: Record) -> str:
     return render(
         "data_question",
         type=planned.question_type,
-        about=ABOUT[planned.question_type],
+        about=ABOUT.get(planned.question_type, "anything in the video that takes several steps of reasoning."),
         length=f"{record.find('source').read(Source).duration_seconds:.1f}",
         number=str(planned.number),
         letter=letter,
