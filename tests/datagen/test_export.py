@@ -39,7 +39,7 @@ from longtake.datagen.rows import ROWS, row_schema
 from longtake.datagen.step import Record
 from longtake.datagen.values import Question, Source
 from longtake.errors import ConfigError, MissingExtraError, StoreError, VideoNotFoundError
-from longtake.types import Box, Frames, ToolResult, Trace, from_json
+from longtake.types import Box, Frames, ToolCall, ToolResult, Trace, from_json
 
 SCHEMAS = Path(__file__).parents[2] / "src" / "longtake" / "datagen" / "schemas"
 ALL_FORMS = list(ROWS)
@@ -160,6 +160,18 @@ def test_a_trace_is_a_conversation_of_five_messages(tmp_path: Path) -> None:
     assert picture == {"url": "film.mp4#t=12", "width": 56, "height": 28}
 
 
+def test_other_tools_of_the_agent_are_listed_where_they_are_called(tmp_path: Path) -> None:
+    found = ToolResult("call00000", ("[00:00:12.0] a boat",))
+    call = ToolCall("call00000", "search_text", {"query": "boat <image>"})
+    turns = [turn("", call, results=[found]), *good_turns()]
+    messages = messages_of(one_row([traced(turns)], "longvt", tmp_path))
+    assert '"search_text"' in texts(messages[0])
+    assert '"zoom"' not in texts(messages[0])
+    assert texts(messages[2]).startswith("<tool_call>")
+    assert "<image>" not in texts(messages[2])
+    assert json.loads(card_path(tmp_path / "out.jsonl").read_text())["num_without_thinking"] == 1
+
+
 def test_markup_in_what_a_model_wrote_does_not_reach_the_conversation(tmp_path: Path) -> None:
     first = "<think>Frame <image> and <vid<video>eo>, <|image_pad|>.</think>"
     turns = [
@@ -217,7 +229,7 @@ def test_exported_traces_read_back_without_times_of_the_run(tmp_path: Path) -> N
         ("longvt", asked(), "no trace"),
         ("longvt", traced(good_turns(), answer=None), "no answer: max_turns"),
         ("longvt", traced([turn("hm", error="no form"), *good_turns()]), "broke the form"),
-        ("longvt", traced([turn("", look(name="zoom"), results=[ToolResult("c")]), *good_turns()]), "calls zoom"),
+        ("longvt", traced([turn("", look(name="open_file"), results=[ToolResult("c")])] * 2), "calls 'open_file'"),
         ("longvt", traced([turn("", look("soon"), results=[ToolResult("c")]), *good_turns()]), "times that cannot"),
         ("longvt", traced([turn("", look()), *good_turns()]), "neither calls"),
     ],

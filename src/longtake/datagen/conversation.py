@@ -20,24 +20,35 @@ from .frame_urls import FrameUrls
 from .items import Item
 from .values import Question
 
-__all__ = ["CROP_VIDEO", "SYSTEM", "ask_text", "conversation", "problem_text", "scrubbed", "thought_of"]
+__all__ = ["CROP_VIDEO", "ask_text", "conversation", "problem_text", "scrubbed", "system_text", "thought_of"]
+
+
+def _object(**kinds: str) -> dict[str, JSON]:
+    properties: dict[str, JSON] = {name: {"type": kind} for name, kind in kinds.items()}
+    return {"type": "object", "properties": properties, "required": list(kinds)}
+
 
 CROP_VIDEO = ToolSpec(
     "crop_video",
     "Look closely at a part of the video: returns its frames, each with its time.",
-    {
-        "type": "object",
-        "properties": {
-            "video_path": {"type": "string", "description": "The path of the video."},
-            "start_time": {"type": "number", "description": "Start in seconds."},
-            "end_time": {"type": "number", "description": "End in seconds, larger than start_time."},
-        },
-        "required": ["video_path", "start_time", "end_time"],
-    },
+    _object(video_path="string", start_time="number", end_time="number"),
 )
-SYSTEM = "You are a helpful assistant.\n\n" + render_tools([CROP_VIDEO])
+_TOOLS: Mapping[str, ToolSpec] = {
+    spec.name: spec
+    for spec in (
+        CROP_VIDEO,
+        ToolSpec("search_text", "Search the words said or shown in the video.", _object(query="string")),
+        ToolSpec(
+            "read_text",
+            "Read all words said or shown in a part of the video.",
+            _object(start_time="number", end_time="number"),
+        ),
+        ToolSpec("zoom", "Look at the picture of one moment in detail.", _object(time="number")),
+    )
+}
+"""LongVT's tool, and those that the `crop` agent offers beside it; times are seconds."""
 _INSTRUCTION = (
-    "Think first, call crop_video where you must look closer, then answer. Write <think>...</think>, then either"
+    "Think first, call a tool where you must look closer, then answer. Write <think>...</think>, then either"
     " <tool_call>...</tool_call> or <answer>...</answer>."
 )
 _MEDIA = re.compile(r"<\s*/?\s*(?:image|video)\s*/?\s*>|<\|[^<>|]{1,40}\|>", re.IGNORECASE)
@@ -45,6 +56,13 @@ _FORM = re.compile(r"<\s*/?\s*(?:think|thinking|reasoning|answer|tool_call|tool_
 _SAID_LAST = re.compile(r"<(answer|abstain|evidence)\b[^>]*>.*?</\1>", re.IGNORECASE | re.DOTALL)
 
 Message = dict[str, JSON]
+
+
+def system_text(*tools: str) -> str:
+    """What the system says: the tools, `crop_video` always."""
+    return "You are a helpful assistant.\n\n" + render_tools(
+        [spec for name, spec in _TOOLS.items() if name in (CROP_VIDEO.name, *tools)]
+    )
 
 
 def problem_text(question: Question) -> str:
@@ -64,7 +82,7 @@ def conversation(item: Item, urls: FrameUrls) -> list[Message]:
     trace = _answered(item)
     opening: list[JSON] = [{"type": "video_url", "video_url": {"url": item.source.video}}, _text(ask_text(item))]
     messages: list[Message] = [
-        {"role": "system", "content": [_text(SYSTEM)]},
+        {"role": "system", "content": [_text(system_text(*(c.name for turn in trace.turns for c in turn.calls)))]},
         {"role": "user", "content": opening},
     ]
     for turn in trace.turns[:-1]:
@@ -136,18 +154,22 @@ def _thought(text: str, said: str) -> str:
 
 
 def _call(item: Item, call: ToolCall) -> ToolCall:
-    """The call with the arguments that the form has: the exported path, and times as numbers."""
+    """The call with the exported path, and times as numbers."""
     if call.malformed is not None:
         raise RejectedError("a tool call of the trace is not valid JSON")
-    if call.name != CROP_VIDEO.name:
-        raise RejectedError(f"the trace calls {call.name}, and the form knows crop_video only")
-    arguments: dict[str, JSON] = {"video_path": item.source.video}
+    if call.name not in _TOOLS:
+        raise RejectedError(f"the trace calls {call.name[:40]!r}; this form knows {', '.join(_TOOLS)}")
+    known = dict(call.arguments)
     try:
-        for name in ("start_time", "end_time"):
-            arguments[name] = parse_seconds(call.arguments.get(name))
+        for name in ("start_time", "end_time", "time"):
+            if name in known or name in cast("list[JSON]", _TOOLS[call.name].parameters["required"]):
+                known[name] = parse_seconds(known.get(name))
     except SpanError as e:
         raise RejectedError("a call of the trace has times that cannot be read") from e
-    return ToolCall(call.id, call.name, arguments)
+    if call.name == CROP_VIDEO.name:  # in LongVT's order, and nothing else
+        times: dict[str, JSON] = {name: known[name] for name in ("start_time", "end_time")}
+        known = {"video_path": item.source.video, **times}
+    return ToolCall(call.id, call.name, known)
 
 
 def _seen(item: Item, result: ToolResult, urls: FrameUrls) -> Message:

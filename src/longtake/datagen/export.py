@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from ..errors import ConfigError, RejectedError, VideoError, VideoNotFoundError
 from ..store import digest, write_atomic
 from ..types import JSON
-from .conversation import scrubbed
+from .conversation import scrubbed, thought_of
 from .forms import FORMS, Row, balanced
 from .frame_urls import FrameFiles, FrameUrls, frame_urls
 from .items import Item, read_item
@@ -36,7 +36,8 @@ class ExportReport:
     """What became of every question: rows, or why not. ``sha256`` is of the file.
 
     ``num_questions`` is the sum of ``num_rows``, ``refused``, ``filtered`` and ``num_duplicates``. ``letters`` counts
-    the right options of the rows, ``letters_kept`` those that could not be moved for balance."""
+    the right options of the rows, ``letters_kept`` those that could not be moved for balance; in
+    ``num_without_thinking`` conversations the model acted at least once without a word of thought."""
 
     form: FormName
     file: str
@@ -49,6 +50,7 @@ class ExportReport:
     filtered: Mapping[str, int]
     letters: Mapping[str, int]
     letters_kept: int
+    num_without_thinking: int
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class _Counts:
     rows: int = 0
     duplicates: int = 0
     letters_kept: int = 0
+    without_thinking: int = 0
     videos: set[str] = field(default_factory=set[str])
     refused: Counter[str] = field(default_factory=Counter[str])
     filtered: Counter[str] = field(default_factory=Counter[str])
@@ -168,6 +171,8 @@ def _write(
         counts.rows += 1
         counts.videos.add(item.source.id)
         counts.letters[item.letter or "open"] += 1
+        if form == "longvt" and item.trace is not None:
+            counts.without_thinking += not all(map(thought_of, item.trace.turns))
 
 
 def _question(item: Item) -> str:
@@ -200,4 +205,5 @@ def _report(form: FormName, out: Path, counts: _Counts) -> ExportReport:
         filtered=dict(sorted(counts.filtered.items())),
         letters=dict(sorted(counts.letters.items())),
         letters_kept=counts.letters_kept,
+        num_without_thinking=counts.without_thinking,
     )

@@ -17,7 +17,7 @@ import orjson
 from ..agents.prompt import LETTERS
 from ..errors import RejectedError
 from ..types import JSON, Trace, to_json
-from .conversation import SYSTEM, ask_text, conversation, problem_text, scrubbed
+from .conversation import ask_text, conversation, problem_text, scrubbed, system_text
 from .frame_urls import FrameUrls
 from .items import Item
 from .rows import FormName
@@ -70,7 +70,7 @@ def _verl(item: Item, index: int, urls: FrameUrls) -> Row:
     return {
         "data_source": DATA_SOURCE,
         "prompt": [
-            {"role": "system", "content": SYSTEM},
+            {"role": "system", "content": system_text()},
             {"role": "user", "content": "<video>" + ask_text(item)},
         ],
         "videos": [{"type": "video", "video": item.source.video, **_VERL_LOOK}],
