@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from made_chains import (
 )
 from PIL import Image
 
-from clips import write_clock
+from clips import read_code, write_clock
 from longtake.datagen.conversation import scrubbed
 from longtake.datagen.export import card_path, export
 from longtake.datagen.frame_urls import frame_urls, parse_frame_url
@@ -40,6 +41,7 @@ from longtake.datagen.step import Record
 from longtake.datagen.values import Question, Source
 from longtake.errors import ConfigError, MissingExtraError, StoreError, VideoNotFoundError
 from longtake.types import Box, Frames, ToolCall, ToolResult, Trace, from_json
+from longtake.video.decode import Video
 
 SCHEMAS = Path(__file__).parents[2] / "src" / "longtake" / "datagen" / "schemas"
 ALL_FORMS = list(ROWS)
@@ -392,8 +394,9 @@ def test_frames_as_files_are_the_pictures_of_their_times(tmp_path: Path) -> None
     row = one_row([traced(turns, parent=parent)], "longvt", folder, media=folder / "frames", root=tmp_path / "videos")
     urls = [p["image_url"]["url"] for m in messages_of(row) for p in m["content"] if p["type"] == "image_url"]
     assert [url.split("/")[0] for url in urls] == ["frames", "frames"]
-    with Image.open(folder / urls[0]) as image:
-        assert image.size == (56, 28)
+    for number, url in zip((10, 11), urls, strict=True):
+        with Image.open(folder / url) as image:
+            assert (image.size, read_code(np.asarray(image))) == ((56, 28), number)
     times = [os.stat(folder / url).st_mtime_ns for url in urls]
     one_row([traced(turns, parent=parent)], "longvt", folder, media=folder / "frames", root=tmp_path / "videos")
     assert [os.stat(folder / url).st_mtime_ns for url in urls] == times
@@ -402,6 +405,16 @@ def test_frames_as_files_are_the_pictures_of_their_times(tmp_path: Path) -> None
     changed = traced(good_turns("0" * 32, [0.5]), parent=parent)
     report = export([changed], "longvt", tmp_path / "y.jsonl", media=tmp_path / "m", root=tmp_path / "videos")
     assert Counter(report.refused) == {"its frames cannot be decoded": 1}
+
+
+@pytest.mark.parametrize("fps", [25, Fraction(24000, 1001)])
+def test_a_moment_names_the_picture_the_model_saw(fps: Fraction | int, tmp_path: Path) -> None:
+    clock = write_clock(tmp_path / "film.mp4", fps=fps, num_frames=50)
+    video = Video.open(tmp_path / "film.mp4")
+    file = source_record(tmp_path / "film.mp4").read(Source)
+    urls = frame_urls(file, video.frames_at(clock.seconds, size=(64, 48)))
+    moments = [parse_frame_url(url)[1] for url in urls]
+    assert [read_code(picture) for picture in video.frames_at(moments).pixels] == list(range(50))
 
 
 @given(
