@@ -23,10 +23,10 @@ from .items import Item
 from .rows import FormName
 from .values import Question
 
-__all__ = ["DATA_SOURCE", "FORMS", "Row", "balanced", "names_letters"]
+__all__ = ["FORMS", "Row", "balanced"]
 
 Row = dict[str, JSON]
-DATA_SOURCE = "longtake"
+_DATA_SOURCE = "longtake"
 _VERL_LOOK: Mapping[str, JSON] = {"fps": 1.0, "min_frames": 1, "max_frames": 512, "max_pixels": 224 * 224}
 """How much of a video a policy sees at first: LongVT's overview."""
 _A_AS_LETTER = re.compile(r"\b(?:options?|answers?|choices?|letters?)\W+(?:is\W+)?A\b|\(A\)|\bA[.):]")
@@ -60,7 +60,7 @@ def _chat(item: Item, index: int, urls: FrameUrls) -> Row:
 def _longvt(item: Item, index: int, urls: FrameUrls) -> Row:
     del index
     messages = orjson.dumps(conversation(item, urls)).decode()
-    return {"id": item.id, "data_source": DATA_SOURCE, "messages": messages}
+    return {"id": item.id, "data_source": _DATA_SOURCE, "messages": messages}
 
 
 def _verl(item: Item, index: int, urls: FrameUrls) -> Row:
@@ -68,7 +68,7 @@ def _verl(item: Item, index: int, urls: FrameUrls) -> Row:
     answer, spans = _answer(item), item.question.spans
     segment: list[JSON] = [min(s.start for s in spans), max(s.end for s in spans)] if spans else []
     return {
-        "data_source": DATA_SOURCE,
+        "data_source": _DATA_SOURCE,
         "prompt": [
             {"role": "system", "content": system_text()},
             {"role": "user", "content": "<video>" + ask_text(item)},
@@ -186,14 +186,14 @@ def balanced(item: Item) -> Item | None:
     place = int(hashlib.sha256(item.id.encode()).hexdigest(), 16) % len(options)
     if place == right:
         return item
-    if item.trace is not None or names_letters(item.question):
+    if item.trace is not None or _names_letters(item.question):
         return None
     others = [*options[:right], *options[right + 1 :]]
     moved = (*others[:place], options[right], *others[place:])
     return replace(item, question=replace(item.question, options=moved, answer=LETTERS[place]))
 
 
-def names_letters(question: Question) -> bool:
+def _names_letters(question: Question) -> bool:
     """Whether the words of a question or its reasoning hold on to letters or to the order of the options."""
     texts = (question.question, question.reasoning, *question.options)
     known = "".join(LETTERS[1 : len(question.options)])

@@ -222,7 +222,7 @@ function video(one) {
 }
 function videos() {
   if (!data.sample.length) return at("videos").append(el("p", { class: "soft" }, "No video has a question to show."));
-  const of = data.sample.length < data.num_videos ? `${data.sample.length} of ${plural(data.num_videos, "video")}, spread evenly over them` : `All ${plural(data.num_videos, "video")}`;
+  const of = data.sample.length < data.num_videos ? `${data.sample.length} of ${plural(data.num_videos, "video")}, spread evenly over them` : data.num_videos === 1 ? "The only video with questions" : `All ${plural(data.num_videos, "video")}`;
   at("videos").append(el("p", { class: "soft" }, of), ...data.sample.map(video));
 }
 
