@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from fake_context import FakeContext, record, run_step, source_record
+from hypothesis import given
+from hypothesis import strategies as st
 from talking import write_talk
 
 from longtake.datagen.events import Events, Summary
 from longtake.datagen.filters import Verdict, VisualScore, kept_questions, read_verdicts, text_filter, visual_filter
-from longtake.datagen.questions import EventGroup, drafts, faults, groups
+from longtake.datagen.questions import EventGroup, drafts, faults, groups, read_draft
 from longtake.datagen.step import Record
 from longtake.datagen.values import Caption, Question, as_value
-from longtake.datagen.verdicts import read_object, read_score
+from longtake.datagen.verdicts import read_object, read_score, read_yes_no
 from longtake.errors import FormatError, RejectedError
 from longtake.models.scripted import Reply, ScriptedModel
 from longtake.types import Frames, TimeSpan
@@ -114,6 +117,19 @@ def test_the_last_whole_object_is_read() -> None:
     assert read_object('{broken {"a": 1} then {"b": {"c": 2}} end') == {"b": {"c": 2}}
     with pytest.raises(FormatError, match="no JSON object"):
         read_object("[1, 2] {")
+
+
+@pytest.mark.parametrize("said", ['{"a": "\\ud83d"}', '{"a": ' + "9" * 5000 + "}", '{"a":' * 5000])
+def test_what_cannot_be_kept_is_no_object(said: str) -> None:
+    with pytest.raises(FormatError):
+        read_object(said)
+
+
+@given(st.text(alphabet='{}[]":,. 0123456789/%-yesnoscore\\u', max_size=60))
+def test_readers_of_replies_raise_nothing_else(said: str) -> None:
+    for read in (read_object, read_score, read_yes_no, lambda text: read_draft(text, TimeSpan(0, 9))):
+        with contextlib.suppress(FormatError):
+            read(said)
 
 
 # ----------------------------------------------------------------------------------------------------- by words

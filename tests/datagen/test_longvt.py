@@ -221,6 +221,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     wrong: dict[str, object] = {
         "{": "",
         "[1]": "a line is a JSON object",
+        json.dumps({**ASKED, "answer": "\ud83d"}): "'utf-8' codec can't encode character",
         json.dumps({**ASKED, "answer": ""}): "answer must be a text, got ''",
         json.dumps({**ASKED, "video": 3}): "video must be a text, got 3",
         json.dumps({**ASKED, "end_time": None}): "a time is a number",

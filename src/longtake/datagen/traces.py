@@ -15,7 +15,7 @@ from typing import cast, get_args
 
 from ..agents.prompt import LETTERS
 from ..clock import parse_seconds
-from ..errors import ConfigError, SpanError
+from ..errors import ConfigError
 from ..scoring.scorers import extract_choice
 from ..store import digest
 from ..types import JSON, Model, TimeSpan
@@ -91,7 +91,7 @@ def read_questions(path: Path) -> list[QuestionRow]:
             continue
         try:
             rows.append(_row(number, json.loads(line)))
-        except (ValueError, SpanError) as e:
+        except (ValueError, RecursionError) as e:
             wrong.append(f"line {number}: {e}")
     if wrong:
         raise ConfigError(f"{len(wrong)} lines of {path} cannot be used: {_listed(wrong)}")
@@ -106,7 +106,8 @@ def _listed(items: Sequence[str]) -> str:
 
 
 def _row(number: int, value: object) -> QuestionRow:
-    """Raises `ValueError` or `SpanError` (which is one) with what is wrong."""
+    """Raises `ValueError` with what is wrong."""
+    json.dumps(value, ensure_ascii=False).encode()  # half a character cannot be written to a training file
     if not isinstance(value, dict):
         raise ValueError(f"a line is a JSON object, got {str(value)[:40]!r}")
     row = cast("Mapping[str, JSON]", value)

@@ -21,7 +21,9 @@ __all__ = ["ask_and_read", "asking_config", "read_object", "read_score", "read_y
 T = TypeVar("T")
 _SHOWN = 120
 
-_YES_NO = re.compile(r"(?i)\W*(?:(?:the )?(?:final )?(?:answer|verdict|reply)(?: is)?\W+)?(yes|no)\b(?!-|\W+(?:and|or)\b)")
+_YES_NO = re.compile(
+    r"(?i)\W*(?:(?:the )?(?:final )?(?:answer|verdict|reply)(?: is)?\W+)?(yes|no)\b(?!-|\W+(?:and|or)\b)"
+)
 _LAST_YES_NO = re.compile(r"(?i)(?<!\band )(?<!\bor )\b(yes|no)\W*\Z")
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d+)?|[.,]\d+)(?:\s*(?:%|/\s*\d+(?:\.\d+)?))?"
 _SCORE = re.compile(rf"(?i)\bscore\b[^\w\n.,+-]*(?:is|of)?[^\w\n.,+-]*({_NUMBER})")
@@ -87,10 +89,15 @@ def read_object(said: str) -> Mapping[str, JSON]:
     decoder, found, at = json.JSONDecoder(), list[object](), 0
     while (at := said.find("{", at)) >= 0:
         try:
-            value, at = decoder.raw_decode(said, at)
-            found.append(value)
-        except (json.JSONDecodeError, RecursionError):
+            value, end = decoder.raw_decode(said, at)
+            json.dumps(value, ensure_ascii=False).encode()  # half a character cannot be kept
+        except RecursionError:  # what is nested so deeply is not meant to be read
+            break
+        except ValueError:
             at += 1
+        else:
+            found.append(value)
+            at = end
     if not found:
         raise FormatError(f"it holds no JSON object that can be read: {_short(said)!r}")
     return cast("Mapping[str, JSON]", found[-1])
