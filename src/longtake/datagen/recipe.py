@@ -7,7 +7,7 @@ A recipe is a function ``build(settings, models) -> steps``, registered as ``lon
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,8 +19,9 @@ from .blind import blind
 from .sources import source
 from .step import Step, model_identity
 
-__all__ = ["DataSettings", "Models", "Role", "build_steps", "read_data_settings", "recipe_settings"]
+__all__ = ["DataSettings", "Models", "Role", "build_steps", "checked_settings", "read_data_settings", "recipe_settings"]
 
+S = TypeVar("S", bound=BaseModel)
 Role = Literal["caption", "reason", "trace", "blind"]
 
 
@@ -63,12 +64,15 @@ def read_data_settings(values: Mapping[str, Any]) -> DataSettings:
 def recipe_settings(settings: DataSettings) -> BaseModel:
     """The recipe's own settings, checked. Raises `ConfigError` with each wrong one and the known ones."""
     kind: type[BaseModel] = get_type_hints(resolve("recipe", settings.recipe))["settings"]
+    return checked_settings(kind, settings.settings)
+
+
+def checked_settings(kind: type[S], values: Mapping[str, Any]) -> S:
+    """``values`` as a ``kind``. Raises `ConfigError` with each wrong one and the known ones."""
     try:
-        return kind(**settings.settings)
+        return kind(**values)
     except ValidationError as e:
-        raise ConfigError(
-            f"wrong settings of the recipe {settings.recipe}: {_wrong(e)}. It has {', '.join(kind.model_fields)}"
-        ) from e
+        raise ConfigError(f"wrong settings of the recipe: {_wrong(e)}. It has {', '.join(kind.model_fields)}") from e
 
 
 def _wrong(error: ValidationError) -> str:

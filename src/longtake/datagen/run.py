@@ -9,17 +9,18 @@ from pathlib import Path
 from ..compute import Compute, Local, Progress
 from ..errors import SpendCapError
 from ..ledger import Fsync
-from ..types import JSON
-from .audit import spent
+from ..types import JSON, Model
+from .audit import open_run, spent
 from .manifest import Manifest, write_manifest, write_roots
 from .pipeline import Runner
 from .preflight import preflight
 from .recipe import DataSettings, Models, build_steps, recipe_settings
+from .seed_steps import SeedCommand
 from .sources import list_videos, root_of
-from .store import RunStore
+from .store import RunStore, roots_of
 from .tally import Limits, Tally
 
-__all__ = ["OnTally", "make"]
+__all__ = ["OnTally", "make", "run_command"]
 
 OnTally = Callable[[Tally], None]
 
@@ -79,6 +80,30 @@ async def make(
     if watch.stopped is not None:
         raise watch.stopped
     return [root.id for root in given_up]
+
+
+async def run_command(
+    command: SeedCommand,
+    out: Path,
+    *,
+    model: Model | None = None,
+    limits: Limits | None = None,
+    on_tally: OnTally | None = None,
+) -> list[Path]:
+    """Runs one of LongVideo-Reason's six commands with ``out`` as its folder for resuming; the files it wrote.
+
+    ``model`` is the one its steps ask. What did not come out well is in the status of the run. Raises as `make` does."""
+    roots = roots_of(command.roots)
+    await preflight([model] if model is not None else [])
+    store = RunStore(out)
+    with store.locked():
+        asked: dict[str, JSON] = {"recipe": command.name}
+        write_manifest(out, Manifest.of(asked, command.steps, command.videos, {}), change=True)
+        write_roots(out, roots)
+        store.write_specs(command.steps)
+        watch = _Watch([step.name for step in command.steps], limits or Limits(), on_tally)
+        await Local().map(lambda: Runner(command.steps, store, videos=command.videos, limits=limits), roots, watch)
+        return command.write(await open_run(out).leaves(), out)
 
 
 class _Watch:

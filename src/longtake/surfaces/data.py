@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from ..errors import ConfigError
 from .arguments import read_arguments
+from .data_status import show_status
+from .data_steps import add_steps
 from .looking import JsonOption
 from .show import plural
 from .steps_progress import StepBars
 from .terminal import err, out, print_json
-
-if TYPE_CHECKING:
-    from ..datagen.audit import RunStatus
 
 __all__ = ["data_app"]
 
@@ -113,13 +112,13 @@ def run(
         )
     for video in given_up:
         err.print(f"[red]{escape(video)} ended its worker process again and again and was given up[/]")
-    _show_status(out_, as_json=as_json, ended=True)
+    show_status(out_, as_json=as_json, ended=True, next_step=f"longtake data report {out_}")
 
 
 @data_app.command()
 def status(folder: RunArgument, as_json: JsonOption = False) -> None:
     """What is done, dropped, failed and in flight in every step, and what it cost."""
-    _show_status(folder, as_json=as_json, ended=False)
+    show_status(folder, as_json=as_json, next_step=f"longtake data report {folder}")
 
 
 @data_app.command()
@@ -217,45 +216,4 @@ def report(
     out.print(f"{target}: {plural(len(leaves), 'result')} of {plural(len(opened.roots), 'video')}", soft_wrap=True)
 
 
-# ------------------------------------------------------------------------------------------------------ printing
-
-
-def _show_status(folder: Path, *, as_json: bool, ended: bool) -> None:
-    from ..datagen import audit
-
-    found = asyncio.run(audit.status(audit.open_run(folder)))
-    if as_json:
-        print_json(found.as_json())
-    else:
-        _print_status(folder, found)
-    if ended and not found.is_complete:
-        raise typer.Exit(1)
-
-
-def _print_status(folder: Path, found: RunStatus) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for name in ("step", "ok", "dropped", "invalid", "failed", "pending", "flying", "calls", "USD", "work s"):
-        table.add_column(name, justify="left" if name == "step" else "right", no_wrap=True)
-    for step in found.steps:
-        count, paid = step.count, step.paid
-        counts: list[Any] = [count.ok, count.rejected, count.invalid, count.failed, step.pending, len(step.open_calls)]
-        cost = "unknown" if paid.cost_usd is None else f"{paid.cost_usd:.2f}"
-        table.add_row(step.name, *map(str, counts), str(paid.num_calls), cost, f"{count.seconds:.1f}")
-    out.print(table)
-    for step in found.steps:
-        for reason, number in step.reasons.most_common(3):
-            out.print(f"[dim]{step.name}: {number} x {escape(reason)}[/]", soft_wrap=True)
-    out.print(f"{plural(found.num_results, 'result')} from {plural(found.num_videos, 'video')}")
-    to_retry = sum(step.to_retry for step in found.steps)
-    if found.is_running:
-        out.print("a run is at work here")
-    elif to_retry:
-        out.print(f"{plural(to_retry, 'record')} failed for now: run the same command again to try them")
-    elif not found.is_complete:
-        out.print("not complete: run the same command again to go on")
-    elif not found.num_results:
-        out.print("complete, and nothing came out: the reasons are above")
-    else:
-        out.print(f"complete; next: longtake data report {folder}", soft_wrap=True)
+add_steps(data_app)

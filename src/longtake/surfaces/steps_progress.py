@@ -25,7 +25,7 @@ class StepBars:
         self._console = console
         self._bars: Progress | None = None
         self._tasks = dict[str, TaskID]()
-        self._next_line = 0.0
+        self._next_line = time.monotonic() + LOG_SECONDS
         self._last: Tally | None = None
 
     @contextmanager
