@@ -54,7 +54,7 @@ def test_clips_are_spans_of_the_source(film: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@given(st.floats(0.05, 50_000), st.floats(1, 600))
+@given(st.floats(0.05, 3_000), st.floats(1, 600))
 def test_even_clips_cover_the_video(duration: float, clip_seconds: float) -> None:
     made = even_clips(duration, clip_seconds)
     assert made[0].start == 0
@@ -229,7 +229,7 @@ def test_the_reasoner_gets_the_captions_with_their_times(tmp_path: Path) -> None
     assert prompt.startswith("Task: question\nType: spatial\n")
     assert "From 0.0 to 10.0 s: A lamp breaks.\nFrom 10.0 to 20.0 s: It is dark." in prompt
     assert "lasts 20.0 s" in prompt
-    assert "question 2 of its type" in prompt
+    assert "number 2 of the questions" in prompt
 
 
 def test_the_right_letters_asked_for_are_balanced(tmp_path: Path) -> None:

@@ -85,6 +85,27 @@ def test_a_line_that_comes_again_is_neither_asked_for_nor_skipped() -> None:
     assert pairs == {("two", "three"), ("four", "five")}
 
 
+def test_what_is_written_has_no_order_with_what_is_said() -> None:
+    both = "\n".join(
+        f'From {n}.0 to {n + 1}.0 s: Someone says "said {n}". The screen reads "sign {n}".' for n in range(6)
+    )
+    assert "'sign" not in question(both)
+    signs = "\n".join(f'From {n}.0 to {n + 1}.0 s: The screen reads "sign {n}".' for n in range(6))
+    asked = question(signs)
+    before = int(asked.split("right after 'sign ")[1][0])
+    assert f"C. 'sign {before + 1}'" in asked
+
+
+def test_a_line_that_comes_again_soon_is_not_skipped() -> None:
+    clips = [["one", "two"], ["three", "two", "four"], ["five"], ["six"]]
+    described = "\n".join(
+        f"From {n}.0 to {n + 1}.0 s: Someone says " + ", then ".join(f'"{line}"' for line in lines) + "."
+        for n, lines in enumerate(clips)
+    )
+    asked = {question(described, number=number).split("'")[1] for number in "123"}
+    assert asked == {"four", "five"}
+
+
 def test_a_line_over_a_cut_is_one_line() -> None:
     described = "\n".join(
         f'From {n}.0 to {n + 1}.0 s: Someone says "{a}", then "{b}".'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
+from functools import lru_cache
 
 from ..agents.prompt import prompt_digest, render
 from ..agents.tools import cue_lines
@@ -23,7 +23,6 @@ from .values import Caption, CaptionedVideo, Clip, Source, as_value
 __all__ = ["caption", "caption_lines", "merge", "timed_words"]
 
 JPEG_QUALITY = 85
-_texts = WeakKeyDictionary[Video, dict[bool, TimedText]]()
 
 
 def caption(
@@ -80,12 +79,18 @@ def timed_words(video: Video, span: TimeSpan, *, ocr: bool = False) -> str:
 
     Subtitles, and with ``ocr`` writing in the pictures (all of the video is read once). Takes its time: call it in a
     thread. Raises `MissingExtraError` where ``ocr`` needs an extra that is absent, `VideoError`."""
-    text = _texts.setdefault(video, {}).setdefault(ocr, TimedText(video, ocr=ocr))
+    text = _text_of(video, ocr)
     sources: list[WordSource] = [source for source in text.sources() if source == "subtitles"]
     if ocr:
         sources.append("screen")
     cues = text.cues_in(span, sources)
     return f"Words in this clip:\n{cue_lines(cues)}" if cues else "No words of this clip are known."
+
+
+@lru_cache(maxsize=64)
+def _text_of(video: Video, ocr: bool) -> TimedText:
+    """Kept for the videos at work, so that not every clip reads the subtitles anew."""
+    return TimedText(video, ocr=ocr)
 
 
 def merge(*, min_captioned_share: float = 0.8) -> Step:

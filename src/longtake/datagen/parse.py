@@ -25,13 +25,17 @@ __all__ = ["parse", "read_question", "times_in", "without_captions"]
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ANSWER = re.compile(
     r"^\W*(?:the\s+)?(?:(?:correct|right|best)\s+)?(?:(?:answer|option|choice)\s*(?:is\s*)?)?[\W_]*([A-Za-z])"
-    r"(?:$|(?=[^A-Za-z0-9'’\s])[).:,;*_\]}<\-–—]*\s*(.*)$)",
+    r"(?:$|(?=\s*[^A-Za-z0-9'’\s])\s*[).:,;*_\]}<\-–—]*\s*(.*)$)",
     re.IGNORECASE,
 )
 _TAGS = re.compile(r"</?answer>|\\boxed", re.IGNORECASE)
 _ANOTHER = re.compile(r"^(?:and\b|or\b|&|/|,)?\s*\(?[A-Za-z]\)?\s*(?:$|[).,:;/&]|and\b|or\b)")
 _PLACEHOLDER = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|the question|(?:first|second|third|fourth) option", re.IGNORECASE)
-_CLOCK = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?\b|\b\d+(?:\.\d+)?\s?(?:s|secs?|seconds?)\b", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?\b|\b\d+(?:\.\d+)?[\s-]?(?:s|secs?|seconds?|mins?|minutes?)\b"
+    r"|\b(?:second|minute|timestamp)\s\d+\b",
+    re.IGNORECASE,
+)
 _THE_CAPTIONS = re.compile(
     r"\b(the|these|those|this|that)(?:\s+(?:given|provided|following|above))?(?:\s+video(?:['’]s)?)?\s+captions?\b",
     re.IGNORECASE,

@@ -20,15 +20,14 @@ _CUE = re.compile(r"^\[[\d:.]+ - [\d:.]+ \| [\d.]+ - [\d.]+ s\] (subtitles|scree
 _DESCRIBED = re.compile(r"^From ([\d.]+) to ([\d.]+) s: (.*)$", re.MULTILINE)
 _QUOTE = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 _TYPE = re.compile(r"^Type: (\w+)$", re.MULTILINE)
-_NUMBER = re.compile(r"^.*This is question (\d+) of its type", re.MULTILINE)
+_NUMBER = re.compile(r"\bnumber (\d+) of the questions of its type")
 _LETTER = re.compile(r"stands at the letter ([A-D])\b")
 _NOTES = re.compile(r"^Right answer: ([A-Z])\n\nNotes:\n(.*?)\n\nReply in this form", re.MULTILINE | re.DOTALL)
 _STEP = re.compile(
     r"\bstep\s+\d+\b\s*[:.)-]*\s*|(?:\b(?:at|from|to|until|by)\s+)?\[?\b\d+(?::\d+)+(?:\.\d+)?\b\]?\s*,?\s*",
     re.IGNORECASE,
 )
-_MAX_QUOTES = 8
-"""Lines of one clip in a caption; a clip holds few, and more would make it a transcript."""
+_SCREEN = "The screen reads "
 _NUM_OPTIONS = 4
 
 
@@ -46,18 +45,18 @@ def _caption(prompt: str) -> str:
     for source, text in _CUE.findall(prompt):
         lines = written if source == "screen" else said
         quote = " ".join(re.sub(r"[\"“”]", "'", text).split())
-        if quote not in lines and any(c.isalnum() for c in quote):
+        if quote not in lines[-1:] and any(c.isalnum() for c in quote):
             lines.append(quote)
     sentences = list[str]()
     if said:
         sentences.append(f"Someone says {_listed(said, 'then')}.")
     if written:
-        sentences.append(f"The screen reads {_listed(written, 'and reads')}.")
+        sentences.append(f"{_SCREEN}{_listed(written, 'and reads')}.")
     return " ".join(sentences) or _abstain("there are no words in this clip, and the reader cannot see pictures")
 
 
 def _listed(quotes: Sequence[str], between: str) -> str:
-    return f", {between} ".join(f'"{quote}"' for quote in quotes[:_MAX_QUOTES])
+    return f", {between} ".join(f'"{quote}"' for quote in quotes)
 
 
 def _question(prompt: str) -> str:
@@ -65,11 +64,18 @@ def _question(prompt: str) -> str:
     kind = _TYPE.search(prompt)
     if kind is None or kind[1] != "temporal":
         return _abstain("the reader works by rules on words and writes temporal questions only")
-    lines = _lines(prompt)
-    counts = Counter(line.text for line in lines)
-    pairs = _pairs(lines, counts)
-    if not pairs or len(counts) < _NUM_OPTIONS + 1:
-        return _abstain("too few different lines are quoted to ask for their order")
+    for on_screen in (False, True):
+        lines = _lines(prompt, on_screen)
+        counts = Counter(line.text for line in lines)
+        pairs = _pairs(lines, counts)
+        if pairs and len(counts) > _NUM_OPTIONS:
+            return _next_line(prompt, lines, counts, pairs)
+    return _abstain("too few different lines are quoted to ask for their order")
+
+
+def _next_line(
+    prompt: str, lines: Sequence[_Line], counts: Mapping[str, int], pairs: Sequence[tuple[_Line, _Line]]
+) -> str:
     seed = hashlib.sha256("\n".join(line.text for line in lines).encode()).hexdigest()
     shuffled = random.Random(seed).sample(pairs, len(pairs))
     number = _NUMBER.search(prompt)
@@ -81,7 +87,7 @@ def _question(prompt: str) -> str:
     options = [*wrong[:place], after.text, *wrong[place:]]
     listed = "\n".join(f"{letter}. '{option}'" for letter, option in zip("ABCD", options, strict=True))
     return (
-        f"QUESTION: Of the lines quoted here, which one comes right after '{before.text}' in the video?\n"
+        f"QUESTION: Which of these lines comes right after '{before.text}' in the video?\n"
         f"OPTIONS:\n{listed}\nANSWER: {'ABCD'[place]}\nREASONS:\n"
         f"##### From [{before.times}]:\n- The line '{before.text}' is found here.\n"
         f"##### From [{after.times}]:\n- The next line in the video is '{after.text}'.\n"
@@ -89,13 +95,17 @@ def _question(prompt: str) -> str:
     )
 
 
-def _lines(prompt: str) -> list[_Line]:
-    """The quoted lines in order; a line that two neighbours quote (it runs over the cut) is one."""
+def _lines(prompt: str, on_screen: bool) -> list[_Line]:
+    """The quoted lines in order; what one caption ends and the next begins with runs over the cut and is one.
+
+    What is said and what is written in a clip is quoted apart, so the two have no order between them."""
     found = list[_Line]()
     before: list[str] = []
     for start, end, caption in _DESCRIBED.findall(prompt):
-        quotes: list[str] = [quote.strip() for quote in _QUOTE.findall(caption)]
-        found += [_Line(quote, f"{start} to {end}") for quote in quotes if quote and quote not in before]
+        said, _, written = caption.partition(_SCREEN)
+        quotes: list[str] = [quote.strip() for quote in _QUOTE.findall(written if on_screen else said)]
+        shared = max(n for n in range(len(quotes) + 1) if n == 0 or before[-n:] == quotes[:n])
+        found += [_Line(quote, f"{start} to {end}") for quote in quotes[shared:] if quote]
         before = quotes
     return found
 
