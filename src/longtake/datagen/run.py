@@ -92,7 +92,7 @@ async def run_command(
 ) -> list[Path]:
     """Runs one of LongVideo-Reason's six commands with ``out`` as its folder for resuming; the files it wrote.
 
-    ``model`` is the one its steps ask. What did not come out well is in the status of the run. Raises as `make` does."""
+    ``model`` is the one its steps ask. What did not come out well is in the status of the run. Raises as `make`."""
     roots = roots_of(command.roots)
     await preflight([model] if model is not None else [])
     store = RunStore(out)

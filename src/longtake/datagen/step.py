@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from ..errors import StoreError
 from ..store import digest
-from ..types import JSON, Model, Usage
+from ..types import JSON, Model, Usage, adapter_of
 from ..video.decode import Video
 
 __all__ = ["Context", "Outcome", "Record", "Status", "Step", "Value", "key_of", "model_identity", "value_digest"]
@@ -47,7 +47,7 @@ class Record:
     def read(self, cls: type[T]) -> T:
         """``value`` as a ``cls``. Raises `StoreError` when it is not one."""
         try:
-            return TypeAdapter(cls).validate_python(dict(self.value))
+            return adapter_of(cls).validate_python(dict(self.value))
         except ValidationError as e:
             raise StoreError(f"the record {self.step} {self.id} is not a {cls.__name__}: {e}") from e
 
@@ -117,7 +117,8 @@ class Step:
 class Outcome:
     """How one input of a step ended. ``values`` came out of it (only if ok); ``reason`` says why not.
 
-    ``permanent``: a failure that trying again cannot mend. ``usage`` is what its model calls cost, ``seconds`` their time and that of decoding."""
+    ``permanent``: a failure that trying again cannot mend. ``usage`` is what its model calls cost, ``seconds`` their
+    time and that of decoding."""
 
     status: Status
     values: tuple[Value, ...] = ()
