@@ -229,6 +229,9 @@ def test_samples_are_as_many_as_asked_for(film: Path) -> None:
     step = samples(settings_with(samples_per_question=3, temperature=1.0))
     takes = run_step(step, [question_record(film, OPEN)], FakeContext(film.parent))
     assert [(one.id, one.read(Take).number) for one in takes] == [(f"shows/talk/0003/000{n}", n) for n in range(3)]
+    more = samples(settings_with(samples_per_question=4, temperature=1.0))
+    again = run_step(more, [question_record(film, OPEN)], FakeContext(film.parent))
+    assert [one.digest for one in again[:3]] == [one.digest for one in takes], "more of them leave the others alone"
     with pytest.raises(ValidationError, match="all samples of a question would be the same"):
         settings_with(samples_per_question=2)
 

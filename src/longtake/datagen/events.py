@@ -108,7 +108,7 @@ async def together(work: Iterable[Awaitable[T]]) -> list[T]:
 def _check_share(captions: Sequence[Caption], source: Source, least: float) -> None:
     seconds = sum(caption.end_time - caption.start_time for caption in captions)
     share = seconds / source.duration_seconds
-    if share < least:
+    if share < least - 1e-6:
         raise RejectedError(f"only {share:.0%} of the video is captioned, and {least:.0%} is asked for")
 
 
