@@ -18,17 +18,15 @@ from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, Part, Too
 from .phrases import is_error_message, is_nothing, is_refusal
 from .step import Context, model_identity
 
-__all__ = ["ABSTAIN", "Heard", "ask", "content_of", "read_or_repair"]
+__all__ = ["Heard", "ask", "content_of", "read_or_repair"]
 
 T = TypeVar("T")
-
-ABSTAIN = "<abstain>{}</abstain>"
-"""How a prompt lets a model say, with a reason, that there is nothing to write: the record is dropped for it."""
 
 _MAX_ATTEMPTS = 3
 _FIRST_WAIT_SECONDS = 0.5
 _SHOWN = 160
 
+# prompts let a model say so, with a reason, when there is nothing to write
 _ABSTAINS = re.compile(r"<abstain>(.*?)</abstain>", re.DOTALL | re.IGNORECASE)
 
 
