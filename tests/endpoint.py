@@ -6,7 +6,7 @@
         model = OpenAIModel("tiny", base_url=endpoint.base_url, options=EndpointOptions(idle_seconds=0.3))
 
 What it says is a pure function of the request's bytes and the seed (`endpoint_replies`), whatever the order and however
-often it is asked. It fails in two ways, each for half of ``failure_rate``:
+often it is asked. It fails in two ways; ``poison_share`` of ``failure_rate`` is the second:
 
 - `OUTAGES`: no reply comes. By request and occurrence, at most twice for one request, so that trying again helps.
   Kinds take turns in the order of coming.
@@ -91,13 +91,16 @@ def running_endpoint(
     seed: int = 0,
     latency_seconds: float = 0.0,
     failure_rate: float = 0.0,
+    poison_share: float = 0.5,
     kinds: Sequence[str] = (),
     in_flight_limit: int | None = None,
     stall_seconds: float = 5.0,
 ) -> Iterator[Endpoint]:
     """The endpoint in a process that ends with the block, and with this process. Arguments as on its command line."""
-    given = {"seed": seed, "latency-seconds": latency_seconds, "failure-rate": failure_rate, "kinds": ",".join(kinds),
-             "in-flight-limit": in_flight_limit, "stall-seconds": stall_seconds, "ledger": ledger}  # fmt: skip
+    given = {
+        "seed": seed, "latency-seconds": latency_seconds, "failure-rate": failure_rate, "poison-share": poison_share,
+        "kinds": ",".join(kinds), "in-flight-limit": in_flight_limit, "stall-seconds": stall_seconds, "ledger": ledger,
+    }  # fmt: skip
     options = [f"--{name}={value}" for name, value in given.items() if value not in (None, "")]
     command = [sys.executable, __file__, "--with-parent", *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -115,6 +118,8 @@ class Server:
     def __init__(self, settings: argparse.Namespace) -> None:
         self.settings = settings
         self.outages = itertools.cycle([kind for kind in OUTAGES if self._is_on(kind)] or [""])
+        self.poison_rate = settings.failure_rate * settings.poison_share
+        self.outage_rate = settings.failure_rate - self.poison_rate
         self.num_received = self.num_in_flight = 0
         self.num_outages = Counter[str]()
         self.seen = Counter[str]()
@@ -163,7 +168,7 @@ class Server:
         """What goes wrong with this request this time, "" for nothing."""
         self.seen[digest] += 1
         chance = random.Random(f"{self.settings.seed} outage {digest} {self.seen[digest]}").random()
-        if chance >= self.settings.failure_rate / 2 or self.num_outages[digest] >= MAX_OUTAGES:
+        if chance >= self.outage_rate or self.num_outages[digest] >= MAX_OUTAGES:
             return ""
         self.num_outages[digest] += 1
         return next(self.outages)
@@ -175,7 +180,7 @@ class Server:
         kinds += JSON_POISONS * 2 if reply.task in JSON_TASKS else ()
         kinds = [kind for kind in kinds if self._is_on(kind)]
         dice = random.Random(f"{self.settings.seed} poison {digest}")
-        return dice.choice(kinds) if kinds and dice.random() < self.settings.failure_rate / 2 else ""
+        return dice.choice(kinds) if kinds and dice.random() < self.poison_rate else ""
 
     async def let_down(self, request: web.Request, outage: str, good: bytes) -> web.StreamResponse:
         match outage:
@@ -284,7 +289,8 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--latency-seconds", type=float, default=0.0)
-    parser.add_argument("--failure-rate", type=float, default=0.0, help="half outages, half poisoned replies")
+    parser.add_argument("--failure-rate", type=float, default=0.0, help="outages and poisoned replies together")
+    parser.add_argument("--poison-share", type=float, default=0.5, help="the share of poisoned replies among them")
     parser.add_argument("--kinds", default="", help="only these kinds of failure, with commas; all by default")
     parser.add_argument("--in-flight-limit", type=int, help="what is more at once gets a 429")
     parser.add_argument("--stall-seconds", type=float, default=5.0)

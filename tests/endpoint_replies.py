@@ -129,7 +129,7 @@ def _text_filter(prompt: str, dice: random.Random) -> str:
 
 
 def _visual_filter(prompt: str, dice: random.Random) -> str:
-    return f"Score: {dice.choice((0.8, 0.9, 0.95, 1.0, 0.1))}"
+    return f"Score: {dice.choice((0.9, 0.95, 1.0, 1.0, 0.1))}"
 
 
 def _blind(prompt: str, dice: random.Random) -> str:
