@@ -152,6 +152,28 @@ def test_calls_that_do_not_need_each_other_go_side_by_side(tmp_path: Path) -> No
     assert model.most == 8
 
 
+class Failing(Counting):
+    """Fails at once on the first pair, and replies to the others later."""
+
+    num_replies = 0
+
+    async def generate(
+        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
+    ) -> ModelOutput:
+        if "part 0" in messages[0].text:
+            raise ModelConnectionError("gone")
+        output = await super().generate(messages, tools=tools, config=config)
+        self.num_replies += 1
+        return output
+
+
+def test_what_is_under_way_when_one_call_fails_is_not_lost(tmp_path: Path) -> None:
+    model = Failing()
+    with pytest.raises(ModelConnectionError):
+        run_step(events(model, min_captioned_share=0.0), captioned(4), FakeContext(tmp_path))
+    assert model.num_replies == 2
+
+
 def summarised(tmp_path: Path, model: ScriptedModel, num_events: int) -> Summary:
     found = Events(tuple(Caption(10.0 * n, 10.0 * n + 10, f"event {n}") for n in range(num_events)))
     (made,) = run_step(summary(model), [record("events", as_value(found))], FakeContext(tmp_path))

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from talking import write_talk
 
+from longtake.datagen import filters
 from longtake.datagen.events import Events, Summary
 from longtake.datagen.filters import Verdict, VisualScore, kept_questions, read_verdicts, text_filter, visual_filter
 from longtake.datagen.questions import EventGroup, drafts, faults, groups, read_draft
@@ -241,7 +242,15 @@ def test_a_reply_without_a_score_is_asked_for_once_more(folder: Path) -> None:
         looked(folder, ["It looks fine.", "It does."])
 
 
-def test_a_long_moment_is_looked_at_in_part(folder: Path) -> None:
+def test_a_long_moment_is_looked_at_from_its_beginning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filters, "LONGEST_LOOK_SECONDS", 3.0)
+    _, model = looked(folder, ["1.0"], span=TimeSpan(4.0, 24.0))
+    frames = next(part for part in model.requests[0].messages[0].content if isinstance(part, Frames))
+    assert all(4.0 <= t < 7.0 for t in frames.seconds)
+    assert "from 4.0 to 7.0 s" in model.requests[0].messages[0].text
+
+
+def test_a_moment_has_no_more_frames_than_allowed(folder: Path) -> None:
     _, model = looked(folder, ["1.0"], span=TimeSpan(0.0, 24.0))
     frames = next(part for part in model.requests[0].messages[0].content if isinstance(part, Frames))
     assert len(frames) == 6

@@ -12,6 +12,7 @@ from fake_context import FakeContext, record, run_step, source_record
 from pydantic import ValidationError
 from talking import write_talk
 
+from longtake.datagen import asking
 from longtake.datagen.step import Record, Value
 from longtake.datagen.trace import Take, TraceSettings, portable, samples, trace
 from longtake.datagen.values import Question, as_value
@@ -20,6 +21,7 @@ from longtake.errors import (
     FormatError,
     ModelConnectionError,
     ModelRateLimitError,
+    ModelReplyError,
     ModelRequestError,
     RejectedError,
 )
@@ -29,6 +31,7 @@ from longtake.types import (
     Frames,
     GenerateConfig,
     Message,
+    Model,
     ModelOutput,
     Score,
     TimeSpan,
@@ -161,6 +164,31 @@ def test_what_was_cropped_or_stated_is_compared_with_the_gold_span(film: Path) -
 def test_an_error_of_the_model_is_no_trace(film: Path, error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         made(film, ScriptedModel([LOOK, error]))
+
+
+class Keeping(FakeContext):
+    """Remembers the models that are journaled."""
+
+    kept: Model | None = None
+
+    def journaled(self, model: Model) -> Model:
+        self.kept = ScriptedModel([LOOK, RIGHT], name="from the journal")
+        return self.kept
+
+
+def test_every_call_goes_through_the_journal(film: Path) -> None:
+    ctx = Keeping(film.parent.parent)
+    (take,) = run_step(samples(SMALL), [question_record(film, OPEN)], ctx)
+    (kept,) = run_step(trace(ScriptedModel([]), SMALL), [take], ctx)
+    assert read(kept.value).model == "from the journal"
+
+
+def test_an_error_message_is_no_reply(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_FIRST_WAIT_SECONDS", 0.0)
+    error = "Error: Connection error."
+    assert "Connection error" not in json.dumps(made(film, ScriptedModel([error, LOOK, error, RIGHT])))
+    with pytest.raises(ModelReplyError, match="replied with an error message"):
+        made(film, ScriptedModel([LOOK, *[error] * 3]))
 
 
 class Slow:
