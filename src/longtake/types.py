@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from typing_extensions import TypeAliasType
@@ -45,11 +46,14 @@ __all__ = [
     "Turn",
     "Usage",
     "VideoInfo",
+    "adapter_of",
     "from_json",
     "to_json",
 ]
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 else:  # pydantic follows a recursive alias only by its name
     JSON = TypeAliasType("JSON", "bool | int | float | str | list[JSON] | dict[str, JSON] | None")
@@ -294,18 +298,24 @@ class Score:
 T = TypeVar("T")
 
 
-def to_json(value: object, *, indent: int | None = None) -> bytes:
-    """``value`` (any type of this module) as JSON text. Pixels are left out."""
+@lru_cache(maxsize=256)
+def adapter_of(cls: type[T]) -> TypeAdapter[T]:
+    """What reads and writes a ``cls``. Kept: making one takes milliseconds."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(type(value)).dump_json(value, indent=indent)
+    return TypeAdapter(cls)
+
+
+def to_json(value: object, *, indent: int | None = None) -> bytes:
+    """``value`` (any type of this module) as JSON text. Pixels are left out."""
+    return adapter_of(type(value)).dump_json(value, indent=indent)
 
 
 def from_json(cls: type[T], text: str | bytes) -> T:
     """Reads back what `to_json` wrote. Raises `StoreError` naming each field that is wrong."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(cls).validate_json(text)
+        return adapter_of(cls).validate_json(text)
     except (ValidationError, LongtakeError) as e:
         raise StoreError(f"this is not a {cls.__name__} that longtake can read: {e}") from e
