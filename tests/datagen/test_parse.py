@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtake.datagen.parse import parse, read_question, without_captions
+from longtake.datagen.phrases import is_error_message, is_nothing, is_refusal
 from longtake.datagen.reason import Planned, Reply
 from longtake.datagen.reformat import read_reformatted, reformat
 from longtake.datagen.step import Record
@@ -238,6 +241,35 @@ def test_any_text_is_a_question_or_a_format_error(text: str) -> None:
             continue
         assert question.answer in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(question.options)]
         assert all(span.end <= 60 for span in question.spans)
+
+
+HOSTILE = [
+    "*" * 20_000,
+    "\n" * 20_000,
+    " " * 20_000,
+    "!" * 20_000,
+    "[1 " * 7_000,
+    "step 1 " * 3_000,
+    "a: " * 7_000,
+    "#" * 9_000,
+]
+
+
+@pytest.mark.parametrize("run", HOSTILE)
+def test_runs_of_anything_are_read_in_no_time(run: str) -> None:
+    begin = time.process_time()
+    for reply in (
+        run,
+        f"{run}a",
+        GOOD.replace(": B", f": {run}B"),
+        GOOD.replace("##### From", f"##### {run} From"),
+        GOOD + run,
+    ):
+        with suppress(FormatError):
+            read(reply)
+        is_refusal(reply), is_error_message(reply), is_nothing(reply)
+        without_captions(f"the {reply}")
+    assert time.process_time() - begin < 2
 
 
 words = st.lists(st.sampled_from("a lamp door red river she he walks sings stone Bob".split()), min_size=2, max_size=6)

@@ -22,6 +22,7 @@ from .values import CaptionedVideo, Question, QuestionType, Reason, Source, as_v
 
 __all__ = ["parse", "read_question", "times_in", "without_captions"]
 
+_LONGEST_ANSWER = 1000
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ANSWER = re.compile(
     r"^\W*(?:the\s+)?(?:(?:correct|right|best)\s+)?(?:(?:answer|option|choice)\s*(?:is\s*)?)?[\W_]*([A-Za-z])"
@@ -147,7 +148,7 @@ def _letter(answer: str, options: Sequence[str]) -> str:
     """The letter that ``answer`` names, by itself, with its option, or by the option's text."""
     said = plain(_TAGS.sub("", answer))
     by_text = [letter for letter, text in zip(_LETTERS, options, strict=False) if _folded(text) == _folded(said)]
-    match = _ANSWER.match(said)
+    match = _ANSWER.match(said[:_LONGEST_ANSWER])
     if match is None:
         if by_text:
             return by_text[0]

@@ -99,14 +99,14 @@ _ERRORS = (
     r"\{\s*\"(?:error|errors|detail)\"\s*:",
     r"\{\s*\"object\"\s*:\s*\"error\"",
 )
-_NOTHING = r"[\W_]*(?:none|null|nil|nan|n/?a|undefined|empty|no (?:output|response|content|caption))?[\W_]*"
+_NOTHING = frozenset(["", "none", "null", "nil", "nan", "na", "n a", "undefined", "empty", "no output", "no response"])
 
 
 def _compiled(patterns: Sequence[str]) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
 
 
-_refusals, _errors, _nothing = _compiled(_REFUSALS), _compiled(_ERRORS), re.compile(_NOTHING, re.IGNORECASE)
+_refusals, _errors = _compiled(_REFUSALS), _compiled(_ERRORS)
 
 
 def is_refusal(said: str) -> bool:
@@ -121,7 +121,7 @@ def is_error_message(said: str) -> bool:
 
 def is_nothing(said: str) -> bool:
     """Whether a whole reply is empty, has no letter or digit, or is a word for nothing (``None``, ``null``)."""
-    return _nothing.fullmatch(said) is not None
+    return " ".join(re.findall(r"[^\W_]+", said)).lower() in _NOTHING
 
 
 def _begins_like(patterns: Sequence[re.Pattern[str]], said: str) -> bool:

@@ -24,15 +24,15 @@ _HEADER = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SAME = {"choices": "options", "correct answer": "answer", "reason": "reasons", "reasoning": "reasons"}
-_FENCE = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*```\w*[ \t\r]*$", re.MULTILINE)
 _OPTION = re.compile(r"^\s*(?:[-*•]\s+)?[*_]*(?:\(([A-Za-z])\)|([A-Za-z])[*_]*[).:])[).:*_]*(?:\s+(.*)|$)")
 _TIME = r"\d+(?::\d+)*(?:\.\d+)?(?:\s*s(?:ec(?:ond)?s?)?\b)?"
 _RANGE = rf"{_TIME}\s*(?:-|–|—|,|to|until)\s*{_TIME}"
 _BRACKETED = rf"[\[(]\s*(?:from\s+)?{_RANGE}\s*[\])](?:\s*s(?:ec(?:ond)?s?)?\b)?"
 _STEP = re.compile(
-    rf"^[\s#>*_•-]*(?:\d+[.)]\s+)?(?:step\s*\d+\s*[:.)–-]*\s*)?[*_]*\s*(?:from\s+)?[*_]*(?:"
-    rf"(?P<bracketed>{_BRACKETED}(?:\s*(?:,|;|and|&)?\s*{_BRACKETED})*)[*_]*\s*:?"
-    rf"|(?P<bare>{_RANGE})[*_]*\s*(?::|\s[–—-]\s|$))[*_]*\s*(?P<rest>.*)$",
+    rf"(?:\d+[.)] )?(?:step \d+ ?[:.)–-]* ?)?(?:from )?(?:"
+    rf"(?P<bracketed>{_BRACKETED}(?: ?(?:,|;|and|&)? ?{_BRACKETED})*) ?:?"
+    rf"|(?P<bare>{_RANGE}) ?(?::|[–—-] |$)) ?(?P<rest>.*)$",
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
@@ -130,7 +130,7 @@ def _reasons(text: str) -> tuple[WrittenReason, ...]:
     for line in text.splitlines():
         if not any(c.isalnum() for c in line):
             continue
-        if match := _STEP.match(line):
+        if match := _STEP.match(plain(line).lstrip("#>*_•- ")):
             steps.append((match["bracketed"] or match["bare"], [match["rest"]] if match["rest"] else []))
         elif _HEADING.match(line):
             steps.append(("", []))
