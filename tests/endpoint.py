@@ -156,9 +156,10 @@ class Server:
             await asyncio.to_thread(check_request, body)
         except (Refused, ValueError) as e:
             return "failed", f"refused: {e}", await _send(request, 400, _error(str(e)))
-        await asyncio.sleep(self.settings.latency_seconds)
         reply = reply_to(body, f"{self.settings.seed} {digest}")
-        if outage := self.outage(digest):
+        outage = self.outage(digest)
+        await asyncio.sleep(0 if outage == "429" else self.settings.latency_seconds)
+        if outage:
             return "failed", outage, await self.let_down(request, outage, _completion(body, reply, "stop"))
         poison = self.poison(digest, reply)
         good = _completion(body, reply, "stop") if not poison else _completion(body, *poisoned(poison, reply))
