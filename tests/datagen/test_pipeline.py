@@ -190,6 +190,26 @@ def test_a_changed_step_is_done_anew_and_what_it_does_not_touch_is_not(tmp_path:
     assert len(list((tmp_path / "steps").glob("*twice*"))) == 2
 
 
+def test_what_was_made_from_something_else_is_made_anew_though_it_looks_the_same(tmp_path: Path) -> None:
+    """The step "join" makes the same value of the same replies, but "twice" may read the parts they came from."""
+    model = Counting()
+
+    async def plan(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        return [{"number": 1}]
+
+    async def tell(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        return [{"told": await ask(ctx, model, str(records[0].find("split").value["part"]))}]
+
+    async def split(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        return [{"part": str(records[0].value["parts"])}]
+
+    steps = [Step("split", 1, {}, split), Step("plan", 1, {}, plan), Step("tell", 1, {}, tell)]
+    run(steps, tmp_path, roots(7))
+    run(steps, tmp_path, roots(8))
+    assert model.asked == ["7", "8"]
+    assert leaves(steps, tmp_path, roots(8)) == [{"told": "said 8"}]
+
+
 def test_replies_of_a_record_that_did_not_end_are_not_paid_again(tmp_path: Path) -> None:
     model = Counting()
     crash = [True]
@@ -354,7 +374,7 @@ class Slow(Counting):
         return await super().generate(messages, tools=tools, config=config)
 
 async def go():
-    make = lambda: Runner(steps_with(Slow(seconds=0.05)), RunStore(Path({out!r})), limits=Limits(8))
+    make = lambda: Runner(steps_with(Slow(seconds=0.15)), RunStore(Path({out!r})), limits=Limits(8))
     await Local().map(make, roots(*[30] * 6), lambda _: True)
 
 asyncio.run(go())
@@ -369,7 +389,7 @@ def test_killed_at_random_and_run_again_it_ends_as_if_undisturbed(tmp_path: Path
     for _ in range(60):
         process = subprocess.Popen([sys.executable, "-c", code])
         try:
-            process.wait(timeout=chance.uniform(0.9, 1.5))
+            process.wait(timeout=chance.uniform(0.7, 1.7))
             break
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)

@@ -185,7 +185,7 @@ async def verify(run: OpenRun) -> list[str]:
     def look(step: Step, key: str, inputs: tuple[Record, ...], outcome: Outcome | None) -> None:
         seen[step.name] += outcome is not None and not is_open(outcome)
         for record in inputs:
-            if record.digest != value_digest(record.id, record.value):
+            if record.digest != value_digest(record.id, record.value, [p.digest for p in record.parents if p.parents]):
                 wrong.append(f"step {step.name}: the input {record.id} is not what its digest says")
 
     await run.leaves(look)

@@ -65,12 +65,12 @@ async def _together(branches: Iterable[Awaitable[T]]) -> list[T]:
 
 def records_of(step: Step, inputs: tuple[Record, ...], outcome: Outcome) -> list[Record]:
     """What came out of ``inputs`` as records of their own."""
+    parents = [record.digest for record in inputs if record.parents]  # of a root only what came out of it counts
     made = list[Record]()
     for number, value in enumerate(outcome.values):
         id_ = step.id_of(inputs, number)
-        made.append(
-            Record(step.name, id_, inputs[0].video, value_digest(id_, value), inputs, lambda value=value: value)
-        )
+        name = value_digest(id_, value, parents)
+        made.append(Record(step.name, id_, inputs[0].video, name, inputs, lambda value=value: value))
     return made
 
 

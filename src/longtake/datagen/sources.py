@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import cast
 
 from ..errors import ConfigError, RejectedError, VideoDecodeError
 from ..store import fingerprint
 from ..types import JSON
+from ..video.subtitles import SUFFIXES as SUBTITLES
 from .step import Context, Record, Step, Value
 from .store import roots_of
 from .values import Source, as_value
@@ -33,12 +35,14 @@ def list_videos(folder: Path) -> list[Record]:
         raise ConfigError(f"the file name {odd[0]!a} cannot be written to a training file; rename it")
     ids = [str(Path(name).with_suffix("")) for name, _ in files]
     taken = Counter(ids)
-    same = _same_files(files)
+    same, subtitles = _same_files(files), _subtitles_in({path.parent for _, path in files})
     rows = list[tuple[str, str, Value]]()
     for (name, path), id_ in zip(files, ids, strict=True):
         unique = name if taken[id_] > 1 else id_
         stat = path.stat()
         value: dict[str, JSON] = {"video": name, "num_bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
+        if beside := subtitles.get(path.with_suffix("")):
+            value["subtitles"] = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in beside]
         if name in same:
             value["same_as"] = same[name]
         rows.append((unique, unique, value))
@@ -59,6 +63,18 @@ def _videos_in(folder: Path) -> list[Path]:
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
+
+
+def _subtitles_in(folders: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Subtitle files by the path of their video without its suffix; ``film.en.srt`` may be of film or film.en."""
+    found = defaultdict[Path, list[Path]](list)
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in SUBTITLES and path.is_file():
+                stem = path.with_suffix("")
+                for key in {stem, stem.with_suffix("")}:
+                    found[key].append(path)
+    return found
 
 
 def _same_files(files: Sequence[tuple[str, Path]]) -> dict[str, str]:
@@ -89,6 +105,10 @@ def source() -> Step:
         video = await ctx.open(root)
         await ctx.in_thread(video.check)
         info = video.info
+        beside = [
+            video.path.with_name(str(row[0])) for row in cast("list[list[JSON]]", root.value.get("subtitles", []))
+        ]
+        subtitles = await ctx.in_thread(lambda: tuple(fingerprint(path) for path in beside))
         found = Source(
             root.id,
             str(root.value["video"]),
@@ -99,6 +119,7 @@ def source() -> Step:
             info.width,
             info.height,
             info.warnings,
+            subtitles,
         )
         return [as_value(found)]
 

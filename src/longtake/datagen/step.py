@@ -128,9 +128,9 @@ class Outcome:
     seconds: float = 0.0
 
 
-def value_digest(id_: str, value: Value) -> str:
-    """32 hex digits."""
-    return digest([id_, dict(value)])[:32]
+def value_digest(id_: str, value: Value, parents: Sequence[str] = ()) -> str:
+    """32 hex digits. ``parents`` are the digests of what it was made of: a step may read those too."""
+    return digest([id_, dict(value), *parents])[:32]
 
 
 def key_of(step_hash: str, inputs: Sequence[str]) -> str:

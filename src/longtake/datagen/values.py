@@ -19,7 +19,9 @@ QuestionType: TypeAlias = Literal["temporal", "goal", "plot", "spatial", "detail
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A video file. ``id`` is its path without the suffix and ``video`` with it, both from the folder of videos on."""
+    """A video file. ``id`` is its path without the suffix and ``video`` with it, both from the folder of videos on.
+
+    ``subtitles`` are the fingerprints of the subtitle files beside it."""
 
     id: str
     video: str
@@ -30,6 +32,7 @@ class Source:
     width: int
     height: int
     warnings: tuple[str, ...] = ()
+    subtitles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

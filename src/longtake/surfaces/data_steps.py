@@ -104,6 +104,8 @@ def reason(
     ],
     model: ModelOption = "reader",
     base_url: UrlOption = None,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "--max_new_tokens")] = 32768,
+    temperature: Annotated[float, typer.Option("--temperature")] = 0.6,
     in_flight: InFlight = 64,
     set_: SetOption = None,
 ) -> None:
@@ -111,7 +113,8 @@ def reason(
     from ..datagen.seed_steps import write_questions
 
     writer = _model(model, base_url)
-    _run(write_questions(captions, output_folder, writer, _settings(set_)), output_folder, writer, in_flight)
+    settings = _settings([f"max_tokens={max_new_tokens}", f"temperature={temperature}", *(set_ or [])])
+    _run(write_questions(captions, output_folder, writer, settings), output_folder, writer, in_flight)
 
 
 def parse(
@@ -123,13 +126,14 @@ def parse(
         str | None, typer.Option("--model", help="Mends replies that cannot be read; without it they are left out.")
     ] = None,
     base_url: UrlOption = None,
+    in_flight: InFlight = 64,
     set_: SetOption = None,
 ) -> None:
     """Step 5: read the replies, strictly. Writes one JSON list."""
     from ..datagen.seed_steps import parse_replies
 
     mender = _model(model, base_url) if model else None
-    _run(parse_replies(input_dir, output_file, mender, _settings(set_)), output_file.parent, mender)
+    _run(parse_replies(input_dir, output_file, mender, _settings(set_)), output_file.parent, mender, in_flight)
 
 
 def reformat(
