@@ -77,6 +77,7 @@ class Runner:
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._failed_in_a_row = Counter[str]()
+        self._num_kept = 0
         self._ended_by: LongtakeError | None = None
         self._opened = dict[str, asyncio.Task[Video]]()
         self._cores = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "longtake-data")
@@ -92,6 +93,9 @@ class Runner:
 
     def progress(self) -> Mapping[str, Any]:
         return self.tally.as_json()
+
+    def num_kept(self) -> int:
+        return self._num_kept
 
     def refresh(self) -> None:
         self.store.refresh()
@@ -129,6 +133,7 @@ class Runner:
                     count.active -= 1
             if outcome is not None:
                 self._stores[step.name].put(key, inputs, outcome)
+                self._num_kept += 1
                 self._watch(step, outcome)
             return outcome
         except LongtakeError as e:
@@ -185,7 +190,9 @@ class Runner:
             self._has_room.clear()
 
     def spend(self, usage: Usage) -> None:
+        """A call was paid, and its reply is kept."""
         self.tally.spent += usage
+        self._num_kept += 1
 
     async def open(self, source: Record) -> Video:
         """Each video once while it is at work."""

@@ -19,6 +19,7 @@ import fcntl
 import os
 import secrets
 import socket
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -113,7 +114,8 @@ class RunStore:
 
     def __init__(self, root: Path, *, fsync: Fsync = "group") -> None:
         self.root = root
-        self.writer = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+        # files are read in the order of their names, and for what failed the later line counts
+        self.writer = f"{time.time():.0f}-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
         self._committer = Committer(fsync)
         self._steps = dict[str, StepStore]()
 

@@ -1,0 +1,85 @@
+"""What a worker is and what runs workers; and the simplest of these, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+__all__ = ["MAX_AT_ONCE", "PROGRESS_SECONDS", "Compute", "Local", "OnProgress", "Progress", "Worker"]
+
+T = TypeVar("T", contravariant=True)
+I = TypeVar("I")  # noqa: E741
+
+PROGRESS_SECONDS = 0.5
+MAX_AT_ONCE = 256
+"""Items given to one worker at a time; it decides itself how many it works on."""
+
+
+class Worker(Protocol[T]):
+    """Made where it works. ``run`` returns when the item is done as far as can be; what it raises ends everything."""
+
+    async def run(self, item: T) -> None: ...
+    def progress(self) -> Mapping[str, Any]:
+        """Anything countable, as JSON."""
+        ...
+
+    def num_kept(self) -> int:
+        """How many results this worker has added to what is kept. While it grows, an item is not given up."""
+        ...
+
+    def refresh(self) -> None:
+        """Another worker died: look again at what is kept."""
+        ...
+
+    def stop(self) -> None:
+        """Begin nothing new; `run` returns soon."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``now`` of each worker at work, ``lost`` the last of those that died."""
+
+    now: Sequence[Mapping[str, Any]]
+    lost: Sequence[Mapping[str, Any]] = ()
+
+
+OnProgress = Callable[[Progress], bool]
+"""Called now and then and at the end: whether to go on. If not, the workers are told to stop."""
+
+
+class Compute(Protocol):
+    async def map(self, make: Callable[[], Worker[I]], items: Sequence[I], on_progress: OnProgress) -> list[I]:
+        """Runs every item on a worker that ``make`` made; gives back those given up since they kill their worker."""
+        ...
+
+
+class Local:
+    """In this process, on this event loop."""
+
+    async def map(self, make: Callable[[], Worker[I]], items: Sequence[I], on_progress: OnProgress) -> list[I]:
+        worker = make()
+        waiting = deque(items)
+        tasks = set[asyncio.Task[None]]()
+        try:
+            while waiting or tasks:
+                while waiting and len(tasks) < MAX_AT_ONCE:
+                    tasks.add(asyncio.create_task(worker.run(waiting.popleft())))
+                done, tasks = await asyncio.wait(tasks, timeout=PROGRESS_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+                if not on_progress(Progress([worker.progress()])):
+                    worker.stop()
+                    waiting.clear()
+            return []
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            on_progress(Progress([worker.progress()]))
+            worker.close()
