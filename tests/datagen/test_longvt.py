@@ -19,7 +19,7 @@ from longtake.datagen.items import Item, read_item
 from longtake.datagen.recipe import read_data_settings
 from longtake.datagen.run import make
 from longtake.datagen.step import Step
-from longtake.datagen.traces import QuestionRow, check_videos, given_questions, read_questions
+from longtake.datagen.traces import QuestionRow, given_questions, read_questions
 from longtake.datagen.values import Question
 from longtake.errors import ConfigError, FormatError, ModelConnectionError, ModelError, RejectedError
 from longtake.models.reader import Reader
@@ -254,10 +254,11 @@ def test_a_file_without_questions_is_an_error(tmp_path: Path, text: str | None, 
 
 def test_questions_about_videos_that_are_not_there_are_an_error(tmp_path: Path) -> None:
     file = written(tmp_path / "q.jsonl", ASKED, CHOSEN, {**ASKED, "video": "talk.mp4"})
-    settings = traces.Settings(questions=file)
-    check_videos(settings, {"old/talk.mp4", "old/talk", "talk.mp4"})
+    check = given_questions(read_questions(Path(file))).check
+    assert check is not None
+    check({"old/talk.mp4", "old/talk", "talk.mp4"})
     with pytest.raises(ConfigError, match=r"about 1 videos .*'talk.mp4' \(line 3\)"):
-        check_videos(settings, {"old/talk.mp4", "old/talk"})
+        check({"old/talk.mp4", "old/talk"})
 
 
 def test_a_new_question_about_one_video_leaves_the_others_as_they_are(videos: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from ..agents.prompt import render
-from ..errors import RejectedError
+from ..errors import FormatError, RejectedError
 from ..types import Model
 from ..video import scenes as cuts
 from .asking import ask
@@ -36,9 +36,12 @@ SUMMARY_TEMPERATURE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The events of a video in order of time, each as a caption."""
+    """The events of a video in order of time, each as a caption.
+
+    ``num_undecided``: places where captions stayed apart since the model did not say, or did not merge them."""
 
     events: tuple[Caption, ...]
+    num_undecided: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,16 @@ def scenes(*, max_seconds: float, threshold: float) -> Step:
 def events(model: Model, *, min_captioned_share: float) -> Step:
     """The `Events` of a video: neighbouring captions that a model says are of one event are merged into one.
 
-    The video is dropped when less than ``min_captioned_share`` of it has a caption."""
+    Where the model refuses or cannot be understood captions stay apart, and that is counted. The video is dropped
+    when less than ``min_captioned_share`` of it has a caption."""
 
     async def run(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
         captions = sorted((record.read(Caption) for record in records), key=lambda caption: caption.start_time)
         _check_share(captions, records[0].find("source").read(Source), min_captioned_share)
         same = await together(_is_same(ctx, model, a, b) for a, b in pairwise(captions))
-        merged = await together(_merged(ctx, model, run) for run in _runs(captions, same))
-        return [as_value(Events(tuple(merged)))]
+        merged = await together(_event(ctx, model, run) for run in _runs(captions, [each or False for each in same]))
+        undecided = same.count(None) + sum(len(event) > 1 for event in merged)
+        return [as_value(Events(tuple(caption for event in merged for caption in event), undecided))]
 
     config = asking_config(
         model,
@@ -91,7 +96,7 @@ def events(model: Model, *, min_captioned_share: float) -> Step:
         temperature=0.0,
         max_tokens=[YES_NO_TOKENS, CAPTION_TOKENS],
     )
-    return Step("events", 1, config, run, gathers=True)
+    return Step("events", 2, config, run, gathers=True)
 
 
 async def together(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -112,9 +117,21 @@ def _check_share(captions: Sequence[Caption], source: Source, least: float) -> N
         raise RejectedError(f"only {share:.0%} of the video is captioned, and {least:.0%} is asked for")
 
 
-async def _is_same(ctx: Context, model: Model, first: Caption, second: Caption) -> bool:
+async def _is_same(ctx: Context, model: Model, first: Caption, second: Caption) -> bool | None:
+    """None when the model does not say."""
     prompt = render("data_same_event", first=caption_lines([first]), second=caption_lines([second]))
-    return await ask_and_read(ctx, model, prompt, read_yes_no, temperature=0.0, max_tokens=YES_NO_TOKENS)
+    try:
+        return await ask_and_read(ctx, model, prompt, read_yes_no, temperature=0.0, max_tokens=YES_NO_TOKENS)
+    except (RejectedError, FormatError):
+        return None
+
+
+async def _event(ctx: Context, model: Model, captions: Sequence[Caption]) -> Sequence[Caption]:
+    """One caption for all of one event; the captions as they are where the model does not merge them."""
+    try:
+        return [await _merged(ctx, model, captions)]
+    except (RejectedError, FormatError):
+        return captions
 
 
 def _runs(captions: Sequence[Caption], same: Sequence[bool]) -> list[list[Caption]]:

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +73,8 @@ class Runner:
         self._stores = store.steps(self.steps)
         self._hashes = {step.name: step.hash for step in self.steps}
         self._slots = asyncio.Semaphore(self.limits.max_in_flight)
+        self.calls = asyncio.Semaphore(self.limits.max_in_flight)
+        """A step may make many calls at once, so records alone do not bound them."""
         self._num_busy = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -258,25 +260,34 @@ class _JournaledModel:
         self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
     ) -> ModelOutput:
         work = self._work
-        rest = orjson.dumps([self.reply_identity, [asdict(tool) for tool in tools], asdict(config)])
+        rest = orjson.dumps([self.reply_identity, list(tools), config])
         request = hashlib.sha256(_MESSAGES.dump_json(list(messages)) + rest).hexdigest()[:32]
         number = work.occurrences[request]
         work.occurrences[request] += 1
         key = key_of(work.key, [request, str(number)])
         output = work.store.said(key)
         if output is None:
-            work.runner.limits.check(work.runner.tally.spent)
-            if work.runner.stopping is not None:
-                raise work.runner.stopping
-            work.store.ask(key, work.record)
-            started = time.perf_counter()
-            try:
-                output = await self._model.generate(messages, tools=tools, config=config)
-            except ModelError as e:
-                work.store.unsaid(key, work.record, f"{type(e).__name__}: {e}")
-                raise
-            work.seconds += time.perf_counter() - started
-            work.store.say(key, work.record, output)
-            work.runner.spend(output.usage)
+            async with work.runner.calls:
+                output = await self._ask(key, messages, tools, config)
         work.usage += output.usage
         return replace(output, seconds=0.0, cached=False)
+
+    async def _ask(
+        self, key: str, messages: Sequence[Message], tools: Sequence[ToolSpec], config: GenerateConfig
+    ) -> ModelOutput:
+        """One call, noted before it is made: if it is cut off by a kill it may have been paid for."""
+        work, runner = self._work, self._work.runner
+        runner.limits.check(runner.tally.spent)
+        if runner.stopping is not None:
+            raise runner.stopping
+        work.store.ask(key, work.record)
+        started = time.perf_counter()
+        try:
+            output = await self._model.generate(messages, tools=tools, config=config)
+        except ModelError as e:
+            work.store.unsaid(key, work.record, f"{type(e).__name__}: {e}")
+            raise
+        work.seconds += time.perf_counter() - started
+        work.store.say(key, work.record, output)
+        runner.spend(output.usage)
+        return output

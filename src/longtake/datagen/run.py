@@ -66,6 +66,10 @@ async def make(
     steps = build_steps(settings, models)
     roots = list_videos(videos)
     folder = root_of(videos)
+    names = {name for root in roots for name in (root.id, str(root.value["video"]))}
+    for step in steps:
+        if step.check is not None:
+            step.check(names)
     await preflight(dict.fromkeys(models.used.values()))
     store = RunStore(out, fsync=fsync)
     with store.locked():

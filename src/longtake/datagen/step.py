@@ -6,7 +6,7 @@ Plain values and protocols; running them is in `pipeline`, keeping what came out
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -102,6 +102,8 @@ class Step:
     run: StepFn
     gathers: bool = False
     many: bool = False
+    check: Callable[[Collection[str]], None] | None = None
+    """Is shown the paths and ids of all videos before anything is spent; raises `ConfigError` if one is missing."""
 
     @property
     def hash(self) -> str:

@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
@@ -23,7 +24,7 @@ from .step import Context, Record, Step, Value
 from .trace import TraceSettings, samples, trace
 from .values import Question, QuestionType, Source, as_value
 
-__all__ = ["QuestionRow", "Settings", "build", "check_videos", "given_questions", "read_questions"]
+__all__ = ["QuestionRow", "Settings", "build", "given_questions", "read_questions"]
 
 MAX_SHOWN = 20
 _LETTERED = re.compile(r"\s*\(?([A-Z])[.):]\s+")
@@ -65,16 +66,15 @@ def given_questions(rows: Sequence[QuestionRow]) -> Step:
         return [*by_name.get(source.video, ()), *by_name.get(source.id, ())]
 
     digests: dict[str, JSON] = {name: digest([dict(value) for value in found]) for name, found in by_name.items()}
-    return Step("questions", 1, {"questions": digests}, run, many=True)
+    return Step("questions", 1, {"questions": digests}, run, many=True, check=partial(_check_videos, rows))
 
 
-def check_videos(settings: Settings, names: Collection[str]) -> None:
+def _check_videos(rows: Sequence[QuestionRow], names: Collection[str]) -> None:
     """Raises `ConfigError` for questions about videos that are not there; ``names`` are all paths and ids there are."""
-    rows = read_questions(Path(settings.questions))
     lost = dict.fromkeys(f"{row.video!r} (line {row.line})" for row in rows if row.video not in names)
     if lost:
         raise ConfigError(
-            f"{settings.questions} asks about {len(lost)} videos that are not in the folder of videos:"
+            f"the questions ask about {len(lost)} videos that are not in the folder of videos:"
             f" {_listed(list(lost))}; give their paths from that folder on"
         )
 
