@@ -1,6 +1,6 @@
 """What `test_ray` runs in processes of their own: a cluster, and drivers that work on it. Importable where workers are.
 
-python ray_driver.py cluster              prints the address of a cluster that lives until standard input ends
+python ray_driver.py cluster NUM_CPUS     prints the address of a cluster that lives until standard input ends
 python ray_driver.py SCENARIO ADDRESS OUT prints what came of it as one line of JSON
 """
 
@@ -125,10 +125,10 @@ def work(scenario: str, address: str, out: Path) -> dict[str, Any]:
     return {"given_up": [item.id for item in lost], "spent": watch.spent}
 
 
-def cluster() -> None:
+def cluster(num_cpus: int) -> None:
     import ray
 
-    context = ray.init(address="local", num_cpus=3, include_dashboard=False, log_to_driver=False)
+    context = ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, log_to_driver=False)
     print(context.address_info["gcs_address"], flush=True)
     sys.stdin.read()
     ray.shutdown()
@@ -138,6 +138,6 @@ if __name__ == "__main__":
     import ray_driver  # so that workers find what is pickled by its name
 
     if sys.argv[1] == "cluster":
-        cluster()
+        cluster(int(sys.argv[2]))
     else:
         print(json.dumps(ray_driver.work(sys.argv[1], sys.argv[2], Path(sys.argv[3]))), flush=True)

@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
+from killing import ray_cluster, ray_environ
 from ray_driver import PARTS, Make
 from test_pipeline import leaves, opened, roots
 
@@ -30,28 +30,14 @@ if importlib.util.find_spec("ray") is None:
 
 HERE = Path(__file__).parent
 DRIVER = [sys.executable, str(HERE / "ray_driver.py")]
-ENVIRON = {
-    **os.environ,
-    "PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent}",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": uuid4().hex,
-}
+ENVIRON = ray_environ()
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of a cluster with three cores."""
-    command = [*DRIVER, "cluster"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRON
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        assert address
+    with ray_cluster(ENVIRON) as address:
         yield address
-        process.stdin.close()
 
 
 def begun(scenario: str, address: str, out: Path) -> subprocess.Popen[str]:

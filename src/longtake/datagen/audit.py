@@ -23,7 +23,7 @@ from .step import Outcome, Record, Step, key_of, value_digest
 from .store import OpenCall, RunStore, StepStore
 from .tally import StepCount
 
-__all__ = ["OpenRun", "RunStatus", "StepStatus", "open_run", "spent", "status", "verify"]
+__all__ = ["OpenRun", "RunStatus", "StepStatus", "in_doubt", "open_run", "spent", "status", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,23 @@ async def status(run: OpenRun) -> RunStatus:
         found[name].paid = _paid(store)
     recipe = str(run.manifest.asked.get("recipe"))
     return RunStatus(recipe, list(found.values()), len(run.roots), len(leaves), RunStore(run.root).is_locked())
+
+
+def in_doubt(run: OpenRun) -> list[OpenCall]:
+    """The model calls that were under way when their process ended (or are now), made again since or not.
+
+    These and no others may have been paid for without their reply being kept."""
+    found = list[OpenCall]()
+    for name, store in run.stores.items():
+        for path in sorted((store.folder / "calls").glob("*.jsonl")):
+            asked = dict[str, OpenCall]()
+            for line in read_lines(path):
+                if line is not None and line["status"] == "asked":
+                    asked[line["key"]] = OpenCall(name, line["record"], line["key"])
+                elif line is not None:
+                    asked.pop(line["key"], None)
+            found += asked.values()
+    return found
 
 
 def spent(store: RunStore, steps: Sequence[Step]) -> Usage:

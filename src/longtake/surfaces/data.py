@@ -124,12 +124,15 @@ def status(folder: RunArgument, as_json: JsonOption = False) -> None:
 @data_app.command()
 def verify(folder: RunArgument, as_json: JsonOption = False) -> None:
     """Prove that the books of a run are right: sums, keys, digests, exports."""
+    from dataclasses import asdict
+
     from ..datagen import audit
 
     opened = audit.open_run(folder)
     found, wrong = asyncio.run(audit.status(opened)), asyncio.run(audit.verify(opened))
+    doubtful = audit.in_doubt(opened)
     if as_json:
-        print_json({"ok": not wrong, "wrong": wrong, **found.as_json()})
+        print_json({"ok": not wrong, "wrong": wrong, "in_doubt": [asdict(call) for call in doubtful], **found.as_json()})
     else:
         for line in wrong:
             out.print(f"[red]wrong[/]  {escape(line)}", soft_wrap=True)
@@ -137,8 +140,9 @@ def verify(folder: RunArgument, as_json: JsonOption = False) -> None:
             count = step.count
             parts = f"{count.ok} ok + {count.rejected} rejected + {count.invalid} invalid + {count.failed} failed"
             out.print(f"{step.name}: {parts} + {step.pending} pending = {step.inputs} inputs", soft_wrap=True)
-        calls = sum(len(step.open_calls) for step in found.steps)
-        out.print(f"model calls that may have been paid twice: {calls}")
+        out.print(f"model calls that may have been paid twice, under way at a kill: {len(doubtful)}")
+        for call in doubtful:
+            out.print(f"  {call.step}  {escape(call.record)}", soft_wrap=True)
         out.print("[green]ok[/]  the books are right" if not wrong else f"{plural(len(wrong), 'thing')} wrong")
     if wrong:
         raise typer.Exit(1)
