@@ -58,6 +58,8 @@ class Committer:
             os.fsync(handle)
             return
         with self._lock:
+            if handle in self._dirty:
+                return
             self._dirty.add(handle)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="longtake-commit", daemon=True)

@@ -22,7 +22,7 @@ import socket
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ from ..types import ModelOutput, Usage, from_json, to_json
 from .step import Outcome, Record, Step, Value, value_digest
 
 __all__ = ["OpenCall", "RunStore", "StepStore", "roots_of"]
+
+_NOTHING = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class StepStore:
         fields: dict[str, Any] = {"id": inputs[0].id, "parents": [record.digest for record in inputs]}
         if outcome.reason is not None:
             fields |= {"reason": outcome.reason, "permanent": outcome.permanent}
-        usage = {name: value for name, value in asdict(outcome.usage).items() if value != 0}
+        usage = {} if outcome.usage == _NOTHING else outcome.usage
         fields |= {"usage": usage, "seconds": round(outcome.seconds, 3), "values": [*map(dict, outcome.values)]}
         self.outcomes.append(key, outcome.status, fields)
 
