@@ -65,7 +65,7 @@ class StepStore:
         fields: dict[str, Any] = {"id": inputs[0].id, "parents": [record.digest for record in inputs]}
         if outcome.reason is not None:
             fields |= {"reason": outcome.reason, "permanent": outcome.permanent}
-        usage = {} if outcome.usage == _NOTHING else outcome.usage
+        usage = None if outcome.usage == _NOTHING else outcome.usage
         fields |= {"usage": usage, "seconds": round(outcome.seconds, 3), "values": [*map(dict, outcome.values)]}
         self.outcomes.append(key, outcome.status, fields)
 
