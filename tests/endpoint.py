@@ -137,6 +137,8 @@ class Server:
         self.num_in_flight += 1
         try:
             event, how, response = await self.answer(request, raw, digest)
+        except ConnectionError:
+            event, how, response = "failed", "nobody there any more", web.Response()
         finally:
             self.num_in_flight -= 1
         self.write(digest, number, event, how)

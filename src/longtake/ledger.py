@@ -127,6 +127,11 @@ class Ledger:
             except OSError as e:
                 raise StoreError(f"cannot read the journal {self.folder}: {e.strerror}; check the disk") from e
 
+    @property
+    def num_final(self) -> int:
+        """Keys that have a final line."""
+        return len(self._done)
+
     def __len__(self) -> int:
         return len(self._done) + sum(key not in self._done for key in self._open)
 

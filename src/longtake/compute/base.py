@@ -27,7 +27,7 @@ class Worker(Protocol[T]):
         ...
 
     def num_kept(self) -> int:
-        """How many results this worker has added to what is kept. While it grows, an item is not given up."""
+        """How many results are kept in all, by whomever. While it grows, no item is given up."""
         ...
 
     def refresh(self) -> None:

@@ -22,7 +22,8 @@ I = TypeVar("I")  # noqa: E741
 log = logging.getLogger(__name__)
 
 MAX_DEATHS = 3
-"""An item whose worker died so often is tried alone, and given up when it then dies as often with nothing new kept."""
+"""An item whose worker died so often is tried alone, and given up when that happens as often again with nothing new
+kept by anyone meanwhile: killed from outside, even again and again, it gets on a little each time."""
 START_SECONDS = 30.0
 """No worker on the cluster after so long is worth a warning."""
 CONNECT_SECONDS = 10.0
@@ -113,8 +114,9 @@ class _Actor:
         self._make = make
         self._tasks = set[asyncio.Task[None]]()
 
-    async def ready(self) -> None:
+    async def ready(self) -> int:
         self._worker = self._make()
+        return self._worker.num_kept()
 
     async def run(self, item: Any) -> None:
         task = asyncio.create_task(self._worker.run(item))
@@ -124,11 +126,12 @@ class _Actor:
         finally:
             self._tasks.discard(task)
 
-    async def progress(self) -> tuple[int, Mapping[str, Any]]:
-        return self._worker.num_kept(), self._worker.progress()
+    async def progress(self) -> Mapping[str, Any]:
+        return self._worker.progress()
 
-    async def refresh(self) -> None:
+    async def refresh(self) -> int:
         self._worker.refresh()
+        return self._worker.num_kept()
 
     async def stop(self) -> None:
         self._worker.stop()
@@ -148,9 +151,6 @@ class _Slot:
     actor: Any = None
     is_up: bool = False
     tasks: dict[asyncio.Task[None], int] = field(default_factory=dict[asyncio.Task[None], int])
-    num_kept: int = 0
-    kept_before: int = 0
-    """What it had kept when it was given its last item."""
     progress: Mapping[str, Any] | None = None
     num_failed_starts: int = 0
 
@@ -169,6 +169,9 @@ class _Pool(Generic[I]):
         self._starting = dict[asyncio.Task[None], _Slot]()
         self._num_deaths = 0
         self._deaths, self._strikes = Counter[int](), Counter[int]()
+        self._num_kept = 0
+        self._kept_before = dict[int, int]()
+        """What was kept when an item was tried alone the last time."""
         self._lost = list[Mapping[str, Any]]()
         self._on_progress = on_progress
         self._is_stopped = False
@@ -179,7 +182,7 @@ class _Pool(Generic[I]):
             self._begin(slot)
         await self._round(range(len(items)), items, MAX_AT_ONCE)
         suspects = [number for number, deaths in sorted(self._deaths.items()) if deaths >= MAX_DEATHS]
-        await self._round(suspects, items, 1)
+        await self._round(suspects, items, 1, are_suspect=True)
         await self._ask_progress()
         return [items[number] for number, strikes in sorted(self._strikes.items()) if strikes >= MAX_DEATHS]
 
@@ -196,21 +199,25 @@ class _Pool(Generic[I]):
             if slot.actor is not None:
                 self._ray.kill(slot.actor)
 
-    async def _round(self, numbers: Iterable[int], items: Sequence[I], at_once: int) -> None:
+    async def _round(
+        self, numbers: Iterable[int], items: Sequence[I], at_once: int, *, are_suspect: bool = False
+    ) -> None:
         """Every item that ``numbers`` names, ``at_once`` of them on a worker."""
         waiting = deque(numbers)
         while waiting or any(slot.tasks for slot in self._slots):
             most = min(at_once, self._share(len(waiting)))
             while waiting and (free := [slot for slot in self._slots if slot.is_up and len(slot.tasks) < most]):
                 slot = min(free, key=lambda slot: len(slot.tasks))
-                slot.kept_before, number = slot.num_kept, waiting.popleft()
+                number = waiting.popleft()
+                if are_suspect and self._is_hopeless(number):
+                    continue
                 slot.tasks[asyncio.create_task(_result(slot.actor.run.remote(items[number])))] = number
             tasks = [*self._starting, *(task for slot in self._slots for task in slot.tasks)]
             await asyncio.wait(tasks, timeout=PROGRESS_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             for task in [task for task in self._starting if task.done()]:
                 self._started(self._starting.pop(task), task)
             for slot in [slot for slot in self._slots if any(task.done() for task in slot.tasks)]:
-                waiting += await self._collect(slot, is_alone=at_once == 1)
+                waiting += await self._collect(slot, are_suspect=are_suspect)
             if time.monotonic() - self._asked >= PROGRESS_SECONDS:
                 await self._ask_progress()
             if self._is_stopped:
@@ -223,7 +230,15 @@ class _Pool(Generic[I]):
             num += len(self._starting)
         return -(-(num_waiting + sum(len(slot.tasks) for slot in self._slots)) // max(1, num))
 
-    async def _collect(self, slot: _Slot, *, is_alone: bool) -> list[int]:
+    def _is_hopeless(self, number: int) -> bool:
+        """Counts another try of an item; all workers that are up know what was kept until it died the last time."""
+        before = self._kept_before.get(number)
+        if before is not None:
+            self._strikes[number] = 0 if self._num_kept > before else self._strikes[number] + 1
+        self._kept_before[number] = self._num_kept
+        return self._strikes[number] >= MAX_DEATHS
+
+    async def _collect(self, slot: _Slot, *, are_suspect: bool) -> list[int]:
         """Takes note of what ended; gives back the items to be tried again because the worker died."""
         for task in [task for task in slot.tasks if task.done()]:
             if isinstance(error := task.exception(), self._died):
@@ -236,14 +251,9 @@ class _Pool(Generic[I]):
         log.warning("a worker died (%s); it is started again and its work is taken up", _first_line(error))
         numbers = await self._bury(slot)
         self._deaths.update(numbers)
-        if is_alone:
-            kept_more = slot.num_kept > slot.kept_before
-            for number in numbers:
-                self._strikes[number] = 0 if kept_more else self._strikes[number] + 1
         if not self._is_stopped:
             self._begin(slot)
-        counts = self._strikes if is_alone else self._deaths
-        return [number for number in numbers if counts[number] < MAX_DEATHS]
+        return [number for number in numbers if are_suspect or self._deaths[number] < MAX_DEATHS]
 
     async def _bury(self, slot: _Slot) -> list[int]:
         """The items it had not ended. After this it is dead for certain, and the others know what it kept."""
@@ -258,19 +268,20 @@ class _Pool(Generic[I]):
             slot.progress = None
         for other in [other for other in self._slots if other.is_up]:
             with suppress(self._died):  # its own items say so too
-                await other.actor.refresh.remote()
+                self._num_kept = max(self._num_kept, await other.actor.refresh.remote())
         return numbers
 
     def _begin(self, slot: _Slot) -> None:
-        slot.actor, slot.num_kept, slot.kept_before = self._new_actor(), 0, 0
+        slot.actor = self._new_actor()
         self._starting[asyncio.create_task(self._start(slot.actor))] = slot
 
     async def _start(self, actor: Any) -> None:
         deaths = self._num_deaths
-        await actor.ready.remote()
+        num_kept = await actor.ready.remote()
         while deaths != self._num_deaths:  # what died while this one was reading
             deaths = self._num_deaths
-            await actor.refresh.remote()
+            num_kept = await actor.refresh.remote()
+        self._num_kept = max(self._num_kept, num_kept)
 
     def _started(self, slot: _Slot, task: asyncio.Task[None]) -> None:
         error = task.exception()
@@ -291,8 +302,8 @@ class _Pool(Generic[I]):
         up = [slot for slot in self._slots if slot.is_up]
         asked = [asyncio.wait_for(_result(slot.actor.progress.remote()), 10) for slot in up]
         for slot, answer in zip(up, await asyncio.gather(*asked, return_exceptions=True), strict=True):
-            if isinstance(answer, tuple):
-                slot.num_kept, slot.progress = answer
+            if not isinstance(answer, BaseException):
+                slot.progress = answer
             elif isinstance(answer, self._died) and not slot.tasks:  # nothing else would tell
                 await self._bury(slot)
                 if not self._is_stopped:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +39,7 @@ from ..errors import (
 )
 from ..types import GenerateConfig, Message, Model, ModelOutput, ToolSpec, Usage
 from ..video.decode import Video
-from .flow import flow, is_open, records_of
+from .flow import Later, flow, is_open, records_of
 from .step import Outcome, Record, Step, key_of, model_identity
 from .store import RunStore, StepStore
 from .tally import Limits, StepCount, Tally
@@ -79,7 +80,6 @@ class Runner:
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._failed_in_a_row = Counter[str]()
-        self._num_kept = 0
         self._ended_by: LongtakeError | None = None
         self._opened = dict[str, asyncio.Task[Video]]()
         self._cores = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "longtake-data")
@@ -97,7 +97,7 @@ class Runner:
         return self.tally.as_json()
 
     def num_kept(self) -> int:
-        return self._num_kept
+        return sum(store.num_kept for store in self._stores.values())
 
     def refresh(self) -> None:
         self.store.refresh()
@@ -109,15 +109,19 @@ class Runner:
         self._cores.shutdown(wait=False, cancel_futures=True)
         self.store.close()
 
-    async def _apply(self, step: Step, inputs: tuple[Record, ...]) -> list[Record] | None:
-        store = self._stores[step.name]
+    def _apply(self, step: Step, inputs: tuple[Record, ...]) -> list[Record] | Later[list[Record] | None] | None:
         self.tally.steps[step.name].known += 1
         key = key_of(self._hashes[step.name], [record.digest for record in inputs])
-        outcome = store.find(key)
+        outcome = self._stores[step.name].find(key)
         if outcome is None or (outcome.status == "failed" and (not outcome.permanent or self.limits.retry_failed)):
-            outcome = await self._execute(step, key, inputs)
-        if outcome is None:
-            return None
+            return partial(self._make, step, key, inputs)
+        return self._ended(step, inputs, outcome)
+
+    async def _make(self, step: Step, key: str, inputs: tuple[Record, ...]) -> list[Record] | None:
+        outcome = await self._execute(step, key, inputs)
+        return None if outcome is None else self._ended(step, inputs, outcome)
+
+    def _ended(self, step: Step, inputs: tuple[Record, ...], outcome: Outcome) -> list[Record] | None:
         self.tally.steps[step.name].add(outcome)
         return None if is_open(outcome) else records_of(step, inputs, outcome)
 
@@ -135,7 +139,6 @@ class Runner:
                     count.active -= 1
             if outcome is not None:
                 self._stores[step.name].put(key, inputs, outcome)
-                self._num_kept += 1
                 self._watch(step, outcome)
             return outcome
         except LongtakeError as e:
@@ -192,9 +195,7 @@ class Runner:
             self._has_room.clear()
 
     def spend(self, usage: Usage) -> None:
-        """A call was paid, and its reply is kept."""
         self.tally.spent += usage
-        self._num_kept += 1
 
     async def open(self, source: Record) -> Video:
         """Each video once while it is at work."""

@@ -91,6 +91,11 @@ class StepStore:
             if line["status"] == "asked":
                 yield OpenCall(self.step.name, line["record"], line["key"])
 
+    @property
+    def num_kept(self) -> int:
+        """Outcomes and replies that are never asked for again."""
+        return self.outcomes.num_final + self.calls.num_final
+
     def refresh(self) -> None:
         self.outcomes.refresh()
         self.calls.refresh()

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from ..errors import ConfigError
 from .arguments import read_arguments
+from .data_cluster import add_cluster
 from .data_status import show_status
 from .data_steps import add_steps
 from .looking import JsonOption
@@ -132,7 +133,8 @@ def verify(folder: RunArgument, as_json: JsonOption = False) -> None:
     found, wrong = asyncio.run(audit.status(opened)), asyncio.run(audit.verify(opened))
     doubtful = audit.in_doubt(opened)
     if as_json:
-        print_json({"ok": not wrong, "wrong": wrong, "in_doubt": [asdict(call) for call in doubtful], **found.as_json()})
+        in_doubt = [asdict(call) for call in doubtful]
+        print_json({"ok": not wrong, "wrong": wrong, "in_doubt": in_doubt, **found.as_json()})
     else:
         for line in wrong:
             out.print(f"[red]wrong[/]  {escape(line)}", soft_wrap=True)
@@ -221,3 +223,4 @@ def report(
 
 
 add_steps(data_app)
+add_cluster(data_app)
