@@ -38,9 +38,9 @@ _BUILTIN: dict[Kind, dict[str, str]] = {
         "format": "longtake.scoring.scorers:format_",
     },
     "recipe": {
-        "longvideo-reason": "longtake.datagen.longvideo_reason:build",
-        "longvt": "longtake.datagen.longvt:build",
-        "traces": "longtake.datagen.traces:build",
+        "longvideo-reason": "longtake.datagen.recipes.longvideo_reason:build",
+        "longvt": "longtake.datagen.recipes.longvt:build",
+        "traces": "longtake.datagen.recipes.traces:build",
     },
 }
 

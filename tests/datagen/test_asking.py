@@ -9,9 +9,9 @@ import pytest
 from fake_context import FakeContext
 
 from longtake.agents.prompt import prompt_digest
-from longtake.datagen import asking
-from longtake.datagen.asking import ask
-from longtake.datagen.phrases import is_error_message, is_refusal
+from longtake.datagen.steps import asking
+from longtake.datagen.steps.asking import ask
+from longtake.datagen.steps.phrases import is_error_message, is_refusal
 from longtake.errors import FormatError, ModelConnectionError, ModelReplyError, RejectedError
 from longtake.models.scripted import Reply, ScriptedModel
 from longtake.types import Message, ModelOutput, ToolCall

@@ -8,8 +8,8 @@ import pytest
 from fake_context import FakeContext, run_step
 from made_chains import CHOICE, OPEN, asked, good_turns, traced
 
-from longtake.datagen.blind import blind
-from longtake.datagen.items import BlindTest, read_item
+from longtake.datagen.export.items import BlindTest, read_item
+from longtake.datagen.steps.blind import blind
 from longtake.datagen.values import Question
 from longtake.errors import ConfigError, ModelConnectionError, ModelReplyError
 from longtake.models.scripted import Reply, ScriptedModel

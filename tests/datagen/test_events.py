@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clips import solid, write_frames
-from longtake.datagen.events import Events, Summary, events, scenes, summary
 from longtake.datagen.step import Record
+from longtake.datagen.steps.events import Events, Summary, events, scenes, summary
+from longtake.datagen.steps.verdicts import read_yes_no
 from longtake.datagen.values import Caption, Clip, Source, as_value
-from longtake.datagen.verdicts import read_yes_no
 from longtake.errors import FormatError, ModelConnectionError, RejectedError
 from longtake.models.scripted import Reply, ScriptedModel
 from longtake.types import GenerateConfig, Message, ModelOutput, ToolSpec

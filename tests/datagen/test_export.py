@@ -32,18 +32,18 @@ from made_chains import (
 from PIL import Image
 
 from clips import read_code, write_clock
-from longtake.datagen.conversation import scrubbed
-from longtake.datagen.export import card_path, export
-from longtake.datagen.frame_urls import frame_urls, parse_frame_url
-from longtake.datagen.quality import parse_filter
-from longtake.datagen.rows import ROWS, row_schema
+from longtake.datagen.export.conversation import scrubbed
+from longtake.datagen.export.frame_urls import frame_urls, parse_frame_url
+from longtake.datagen.export.rows import ROWS, row_schema
+from longtake.datagen.export.write import card_path, export
+from longtake.datagen.quality.measures import parse_filter
 from longtake.datagen.step import Record
 from longtake.datagen.values import Question, Source
 from longtake.errors import ConfigError, MissingExtraError, StoreError, VideoNotFoundError
 from longtake.types import Box, Frames, ToolCall, ToolResult, Trace, from_json
 from longtake.video.decode import Video
 
-SCHEMAS = Path(__file__).parents[2] / "src" / "longtake" / "datagen" / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "src" / "longtake" / "datagen" / "export" / "schemas"
 ALL_FORMS = list(ROWS)
 
 

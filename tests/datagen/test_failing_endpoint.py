@@ -11,9 +11,9 @@ from talking import write_talk
 
 from endpoint import running_endpoint
 from longtake.datagen.audit import open_run, status, verify
-from longtake.datagen.export import export
+from longtake.datagen.export.rows import row_schema
+from longtake.datagen.export.write import export
 from longtake.datagen.recipe import DataSettings
-from longtake.datagen.rows import row_schema
 from longtake.datagen.run import make
 from longtake.datagen.tally import Limits
 from longtake.errors import ModelError

@@ -13,13 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from talking import write_talk
 
-from longtake.datagen import filters
-from longtake.datagen.events import Events, Summary
-from longtake.datagen.filters import Verdict, VisualScore, kept_questions, read_verdicts, text_filter, visual_filter
-from longtake.datagen.questions import EventGroup, drafts, faults, groups, read_draft
 from longtake.datagen.step import Record
+from longtake.datagen.steps import filters
+from longtake.datagen.steps.events import Events, Summary
+from longtake.datagen.steps.filters import (
+    Verdict,
+    VisualScore,
+    kept_questions,
+    read_verdicts,
+    text_filter,
+    visual_filter,
+)
+from longtake.datagen.steps.questions import EventGroup, drafts, faults, groups, read_draft
+from longtake.datagen.steps.verdicts import read_object, read_score, read_yes_no
 from longtake.datagen.values import Caption, Question, as_value
-from longtake.datagen.verdicts import read_object, read_score, read_yes_no
 from longtake.errors import FormatError, RejectedError
 from longtake.models.scripted import Reply, ScriptedModel
 from longtake.types import Frames, TimeSpan

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import clips
-from longtake.datagen.caption import caption, caption_lines, merge
-from longtake.datagen.longvideo_reason import Settings, build
-from longtake.datagen.reason import Planned, Reply, plan, question_prompt, reason
-from longtake.datagen.split import even_clips, scene_clips, split
+from longtake.datagen.recipes.longvideo_reason import Settings, build
 from longtake.datagen.step import Record
+from longtake.datagen.steps.caption import caption, caption_lines, merge
+from longtake.datagen.steps.reason import Planned, Reply, plan, question_prompt, reason
+from longtake.datagen.steps.split import even_clips, scene_clips, split
 from longtake.datagen.values import Caption, CaptionedVideo, Clip, Question, Source, as_value
 from longtake.errors import ConfigError, RejectedError, VideoDecodeError
 from longtake.models.reader import Reader

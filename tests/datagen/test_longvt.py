@@ -13,13 +13,14 @@ from fake_context import FakeContext, run_step, source_record
 from pydantic import ValidationError
 from talking import write_talk
 
-from longtake.datagen import asking, longvt, traces
 from longtake.datagen.audit import open_run, status, verify
-from longtake.datagen.items import Item, read_item
+from longtake.datagen.export.items import Item, read_item
 from longtake.datagen.recipe import read_data_settings
+from longtake.datagen.recipes import longvt, traces
+from longtake.datagen.recipes.traces import QuestionRow, given_questions, read_questions
 from longtake.datagen.run import make
 from longtake.datagen.step import Step
-from longtake.datagen.traces import QuestionRow, given_questions, read_questions
+from longtake.datagen.steps import asking
 from longtake.datagen.values import Question
 from longtake.errors import ConfigError, FormatError, ModelConnectionError, ModelError, RejectedError
 from longtake.models.reader import Reader

@@ -13,11 +13,11 @@ from fake_context import FakeContext, record, run_step
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longtake.datagen.parse import parse, read_question, without_captions
-from longtake.datagen.phrases import is_error_message, is_nothing, is_refusal
-from longtake.datagen.reason import Planned, Reply
-from longtake.datagen.reformat import read_reformatted, reformat
 from longtake.datagen.step import Record
+from longtake.datagen.steps.parse import parse, read_question, without_captions
+from longtake.datagen.steps.phrases import is_error_message, is_nothing, is_refusal
+from longtake.datagen.steps.reason import Planned, Reply
+from longtake.datagen.steps.reformat import read_reformatted, reformat
 from longtake.datagen.values import Caption, CaptionedVideo, Question, Source, as_value
 from longtake.errors import FormatError, RejectedError
 from longtake.models.scripted import Reply as Said

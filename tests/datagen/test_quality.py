@@ -11,9 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_chains import CHOICE, OPEN, asked, blind_tested, good_turns, traced
 
-from longtake.datagen.duplicates import likeness
-from longtake.datagen.items import Item, captions_of, read_item
-from longtake.datagen.quality import MEASURES, Filter, Measures, counts, duplicates, histogram, measure, parse_filter
+from longtake.datagen.export.items import Item, captions_of, read_item
+from longtake.datagen.quality.duplicates import likeness
+from longtake.datagen.quality.measures import (
+    MEASURES,
+    Filter,
+    Measures,
+    counts,
+    duplicates,
+    histogram,
+    measure,
+    parse_filter,
+)
 from longtake.datagen.values import Question
 from longtake.errors import ConfigError
 from longtake.types import TimeSpan

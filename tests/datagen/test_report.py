@@ -19,7 +19,7 @@ from made_chains import CHOICE, OPEN, asked, blind_tested, captioned, good_turns
 from PIL import Image
 
 from clips import read_code, write_clock
-from longtake.datagen.report import report_json, write_report
+from longtake.datagen.quality.report import report_json, write_report
 from longtake.datagen.step import Record
 
 STATUS: dict[str, Any] = {

@@ -13,8 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import clips
-from longtake.datagen.longvideo_reason import Settings
-from longtake.datagen.seed_files import (
+from longtake.datagen.recipes.longvideo_reason import Settings
+from longtake.datagen.scripts.commands import (
+    SeedCommand,
+    caption_clips,
+    merge_captions,
+    parse_replies,
+    reformat_questions,
+    split_videos,
+    write_questions,
+)
+from longtake.datagen.scripts.files import (
     IndexedClip,
     captions_text,
     clip_name,
@@ -27,15 +36,6 @@ from longtake.datagen.seed_files import (
     unique_stems,
     write_index,
     write_merged,
-)
-from longtake.datagen.seed_steps import (
-    SeedCommand,
-    caption_clips,
-    merge_captions,
-    parse_replies,
-    reformat_questions,
-    split_videos,
-    write_questions,
 )
 from longtake.datagen.store import roots_of
 from longtake.datagen.values import Caption, CaptionedVideo

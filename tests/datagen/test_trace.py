@@ -12,9 +12,9 @@ from fake_context import FakeContext, record, run_step, source_record
 from pydantic import ValidationError
 from talking import write_talk
 
-from longtake.datagen import asking
 from longtake.datagen.step import Record, Value
-from longtake.datagen.trace import Take, TraceSettings, portable, samples, trace
+from longtake.datagen.steps import asking
+from longtake.datagen.steps.trace import Take, TraceSettings, portable, samples, trace
 from longtake.datagen.values import Question, as_value
 from longtake.errors import (
     ConfigError,

@@ -15,9 +15,9 @@ from ..errors import ConfigError
 from ..models.base import load_model
 from ..registry import resolve
 from ..types import JSON, Model
-from .blind import blind
 from .sources import source
 from .step import Step, model_identity
+from .steps.blind import blind
 
 __all__ = ["DataSettings", "Models", "Role", "build_steps", "checked_settings", "read_data_settings", "recipe_settings"]
 

@@ -15,7 +15,7 @@ from .manifest import Manifest, write_manifest, write_roots
 from .pipeline import Runner
 from .preflight import preflight
 from .recipe import DataSettings, Models, build_steps, recipe_settings
-from .seed_steps import SeedCommand
+from .scripts.commands import SeedCommand
 from .sources import list_videos, root_of
 from .store import RunStore, roots_of
 from .tally import Limits, Tally

@@ -173,8 +173,8 @@ def export(
     from dataclasses import asdict
 
     from ..datagen import audit
-    from ..datagen.export import export as write
-    from ..datagen.quality import parse_filter
+    from ..datagen.export.write import export as write
+    from ..datagen.quality.measures import parse_filter
 
     kept = [parse_filter(text) for text in filters or []]
     opened = audit.open_run(folder)
@@ -209,7 +209,7 @@ def report(
 ) -> None:
     """One HTML page to judge the data by: samples beside their frames, distributions, duplicates, leaks."""
     from ..datagen import audit
-    from ..datagen.report import report_json, write_report
+    from ..datagen.quality.report import report_json, write_report
 
     opened = audit.open_run(folder)
     leaves, found = asyncio.run(opened.leaves()), asyncio.run(audit.status(opened))

@@ -16,8 +16,8 @@ from .steps_progress import StepBars
 from .terminal import err, out
 
 if TYPE_CHECKING:
-    from ..datagen.longvideo_reason import Settings
-    from ..datagen.seed_steps import SeedCommand
+    from ..datagen.recipes.longvideo_reason import Settings
+    from ..datagen.scripts.commands import SeedCommand
     from ..types import Model
 
 __all__ = ["add_steps"]
@@ -58,7 +58,7 @@ def split(
     materialize: Annotated[bool, typer.Option("--materialize", help="Write a file for every clip.")] = False,
 ) -> None:
     """Step 1: divide videos into clips. Writes clips.jsonl, and with --materialize the clip files."""
-    from ..datagen.seed_steps import split_videos
+    from ..datagen.scripts.commands import split_videos
 
     _run(
         split_videos(input_dir, output_dir, clip_duration=clip_duration, scenes=scenes, materialize=materialize),
@@ -77,7 +77,7 @@ def caption(
     set_: SetOption = None,
 ) -> None:
     """Step 2: caption every clip. Writes {clip}.json."""
-    from ..datagen.seed_steps import caption_clips
+    from ..datagen.scripts.commands import caption_clips
 
     eyes = _model(model, base_url)
     _run(caption_clips(video_dir, output_dir, eyes, _settings(set_)), output_dir, eyes, in_flight)
@@ -90,7 +90,7 @@ def merge(
     output_file: OutputFile,
 ) -> None:
     """Step 3: the captions of each video in order of time, in one JSON file."""
-    from ..datagen.seed_steps import merge_captions
+    from ..datagen.scripts.commands import merge_captions
 
     _run(merge_captions(input_dir, output_file), output_file.parent)
 
@@ -110,7 +110,7 @@ def reason(
     set_: SetOption = None,
 ) -> None:
     """Step 4: a reasoning model writes questions with their reasoning. Writes a JSON file a question."""
-    from ..datagen.seed_steps import write_questions
+    from ..datagen.scripts.commands import write_questions
 
     writer = _model(model, base_url)
     settings = _settings([f"max_tokens={max_new_tokens}", f"temperature={temperature}", *(set_ or [])])
@@ -130,7 +130,7 @@ def parse(
     set_: SetOption = None,
 ) -> None:
     """Step 5: read the replies, strictly. Writes one JSON list."""
-    from ..datagen.seed_steps import parse_replies
+    from ..datagen.scripts.commands import parse_replies
 
     mender = _model(model, base_url) if model else None
     _run(parse_replies(input_dir, output_file, mender, _settings(set_)), output_file.parent, mender, in_flight)
@@ -147,7 +147,7 @@ def reformat(
     set_: SetOption = None,
 ) -> None:
     """Step 6, optional: have the reasoning rewritten as fluent text. Writes a JSON file a question."""
-    from ..datagen.seed_steps import reformat_questions
+    from ..datagen.scripts.commands import reformat_questions
 
     writer = _model(model, base_url)
     _run(reformat_questions(input_json, output_dir, writer, _settings(set_)), output_dir, writer, in_flight)
@@ -160,8 +160,8 @@ def _model(spec: str, base_url: str | None) -> Model:
 
 
 def _settings(assignments: list[str] | None) -> Settings:
-    from ..datagen.longvideo_reason import Settings
     from ..datagen.recipe import checked_settings
+    from ..datagen.recipes.longvideo_reason import Settings
 
     return checked_settings(Settings, read_arguments(None, {}, assignments or []))
 

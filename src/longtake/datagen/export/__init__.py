@@ -1,0 +1,1 @@
+"""What a recipe made as training files."""

@@ -1,0 +1,1 @@
+"""How good what a recipe made is, in numbers and on a page."""

@@ -1,0 +1,1 @@
+"""Chains of steps with their settings, by name in the registry."""

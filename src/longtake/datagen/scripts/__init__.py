@@ -1,0 +1,1 @@
+"""LongVideo-Reason's six scripts as commands on the engine."""

@@ -1,0 +1,1 @@
+"""What recipes are made of: one step or one concern of several steps a file."""
