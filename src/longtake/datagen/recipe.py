@@ -7,8 +7,10 @@ A recipe is a function ``build(settings, models) -> steps``, registered as ``lon
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
+import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import ConfigError
@@ -19,7 +21,17 @@ from .sources import source
 from .step import Step, model_identity
 from .steps.blind import blind
 
-__all__ = ["DataSettings", "Models", "Role", "build_steps", "checked_settings", "read_data_settings", "recipe_settings"]
+__all__ = [
+    "DataSettings",
+    "Models",
+    "Role",
+    "SettingDoc",
+    "build_steps",
+    "checked_settings",
+    "describe",
+    "read_data_settings",
+    "recipe_settings",
+]
 
 S = TypeVar("S", bound=BaseModel)
 Role = Literal["caption", "reason", "trace", "blind"]
@@ -65,6 +77,25 @@ def recipe_settings(settings: DataSettings) -> BaseModel:
     """The recipe's own settings, checked. Raises `ConfigError` with each wrong one and the known ones."""
     kind: type[BaseModel] = get_type_hints(resolve("recipe", settings.recipe))["settings"]
     return checked_settings(kind, settings.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDoc:
+    """``default`` as TOML would have it, "" for one that must be given."""
+
+    name: str
+    default: str
+    about: str
+
+
+def describe(recipe: str) -> list[SettingDoc]:
+    """The recipe's own settings. Raises `ConfigError` for an unknown recipe."""
+    kind: type[BaseModel] = get_type_hints(resolve("recipe", recipe))["settings"]
+    docs = list[SettingDoc]()
+    for name, field in kind.model_fields.items():
+        default = "" if field.is_required() else orjson.dumps(field.default, default=str).decode()
+        docs.append(SettingDoc(name, default, " ".join((field.description or "").split())))
+    return docs
 
 
 def checked_settings(kind: type[S], values: Mapping[str, Any]) -> S:

@@ -33,7 +33,8 @@ ModelOption = Annotated[
 UrlOption = Annotated[str | None, typer.Option(help="The endpoint of openai: models. Keys come from OPENAI_API_KEY.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="Settings as TOML; options given here stand above it.")]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Any setting: clip_seconds=30, model_options.max_in_flight=128.")
+    list[str] | None,
+    typer.Option("--set", help="A setting: clip_seconds=30, model_options.jpeg_quality=90; see data settings."),
 ]
 
 
@@ -59,6 +60,7 @@ def run(
     caption_base_url: Annotated[str | None, typer.Option(help="The caption model's own endpoint.")] = None,
     reason_base_url: Annotated[str | None, typer.Option(help="The reason model's own endpoint.")] = None,
     trace_base_url: Annotated[str | None, typer.Option(help="The trace model's own endpoint.")] = None,
+    blind_base_url: Annotated[str | None, typer.Option(help="The blind model's own endpoint.")] = None,
     in_flight: Annotated[int, typer.Option(help="Records at work at once, for each worker.")] = 64,
     max_cost: Annotated[float | None, typer.Option(help="USD this run may cost in all.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Tokens this run may use in all.")] = None,
@@ -90,6 +92,7 @@ def run(
         "caption_base_url": caption_base_url,
         "reason_base_url": reason_base_url,
         "trace_base_url": trace_base_url,
+        "blind_base_url": blind_base_url,
     }
     if fsync not in ("group", "always"):
         raise ConfigError(f"--fsync is group or always, got {fsync!r}")
@@ -114,6 +117,26 @@ def run(
     for video in given_up:
         err.print(f"[red]{escape(video)} ended its worker process again and again and was given up[/]")
     show_status(out_, as_json=as_json, ended=True, next_step=f"longtake data report {out_}")
+
+
+@data_app.command(epilog="[bold]Example[/]\n\nlongtake data settings longvt")
+def settings(
+    recipe: Annotated[str, typer.Argument(help="longvideo-reason, longvt or traces.")] = "longvideo-reason",
+    as_json: JsonOption = False,
+) -> None:
+    """What --set takes: the settings of a recipe with their defaults."""
+    from dataclasses import asdict
+
+    from ..datagen.recipe import describe
+
+    docs = describe(recipe)
+    if as_json:
+        print_json([asdict(doc) for doc in docs])
+        return
+    for doc in docs:
+        out.print(f"[bold]{doc.name}[/] = {escape(doc.default or '(must be given)')}", soft_wrap=True)
+        if doc.about:
+            out.print(f"    {escape(doc.about)}", soft_wrap=True)
 
 
 @data_app.command()

@@ -29,7 +29,7 @@ Role: TypeAlias = Literal["caption", "reason"]
 class Settings(BaseModel):
     """What the recipe does. Lengths are in seconds, ``max_pixels`` is a frame's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     clip_seconds: float = Field(default=10.0, ge=1.0)
     """Length of a clip; with ``scenes`` the longest a scene may be before it is divided."""

@@ -50,7 +50,7 @@ _PROMPTS = ("crop", "crop_again", "last_turn", "abstain")
 class TraceSettings(BaseModel):
     """How traces are made, and which are kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     samples_per_question: int = Field(default=1, ge=1)
     """Traces that are tried of every question; 16 for RFT."""
