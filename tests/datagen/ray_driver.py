@@ -1,7 +1,9 @@
 """What `test_ray` runs in processes of their own: a cluster, and drivers that work on it. Importable where workers are.
 
 python ray_driver.py cluster NUM_CPUS     prints the address of a cluster that lives until standard input ends
-python ray_driver.py SCENARIO ADDRESS OUT prints what came of it as one line of JSON
+python ray_driver.py SCENARIO[,SCENARIO ...] ADDRESS OUT
+                                          works in OUT (of several: in OUT-SCENARIO) and prints what came of it
+                                          as one line of JSON
 """
 
 from __future__ import annotations
@@ -140,4 +142,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "cluster":
         cluster(int(sys.argv[2]))
     else:
-        print(json.dumps(ray_driver.work(sys.argv[1], sys.argv[2], Path(sys.argv[3]))), flush=True)
+        names, address, out = sys.argv[1].split(","), sys.argv[2], sys.argv[3]
+        folders = {name: Path(f"{out}-{name}" if len(names) > 1 else out) for name in names}
+        print(json.dumps({name: ray_driver.work(name, address, folders[name]) for name in names}), flush=True)

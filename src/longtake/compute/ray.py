@@ -37,6 +37,8 @@ class Ray:
     its LONGTAKE_ and OPENAI_ variables; what is kept must be in a folder that all nodes share."""
 
     def __init__(self, address: str, *, num_workers: int | None = None) -> None:
+        # what Ray's daemons say of a worker that died would be printed between the lines of our own output
+        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
         try:
             import ray
         except ImportError as e:
@@ -248,7 +250,7 @@ class _Pool(Generic[I]):
                 raise self._cause(error)
         else:
             return []
-        log.warning("a worker died (%s); it is started again and its work is taken up", _first_line(error))
+        log.warning("a worker died (%s); it is started again and its work is taken up", _last_line(error)[:300])
         numbers = await self._bury(slot)
         self._deaths.update(numbers)
         if not self._is_stopped:
@@ -331,9 +333,5 @@ async def _result(ref: Any) -> Any:
     return await ref
 
 
-def _first_line(error: BaseException | None) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _last_line(error: BaseException) -> str:
+def _last_line(error: BaseException | None) -> str:
     return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
