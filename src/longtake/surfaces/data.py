@@ -12,7 +12,7 @@ from rich.markup import escape
 from ..errors import ConfigError
 from .arguments import read_arguments
 from .data_cluster import add_cluster
-from .data_status import show_status
+from .data_status import show_status, until_done
 from .data_steps import add_steps
 from .looking import JsonOption
 from .show import plural
@@ -102,7 +102,7 @@ def run(
     limits = Limits(in_flight, max_cost, max_tokens, retry_failed=retry_failed)
     compute = Local() if ray is None else Ray(ray, num_workers=workers)
     with StepBars(err).showing() as show:
-        given_up = asyncio.run(
+        given_up = until_done(
             make(
                 settings,
                 videos,

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from .show import plural
-from .terminal import out, print_json
+from .terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from ..datagen.audit import RunStatus
 
-__all__ = ["show_status"]
+__all__ = ["show_status", "until_done"]
+
+T = TypeVar("T")
+
+
+def until_done(work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` gives. An interruption ends the program with what to do next."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        err.print("interrupted; what was finished is kept: give the same command again to go on")
+        raise SystemExit(130) from None
 
 
 def show_status(folder: Path, *, as_json: bool = False, ended: bool = False, next_step: str = "") -> None:

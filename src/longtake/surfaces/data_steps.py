@@ -3,14 +3,13 @@ argument, on the engine of ``longtake data run``: they resume, and what a script
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .arguments import read_arguments
-from .data_status import show_status
+from .data_status import show_status, until_done
 from .show import plural
 from .steps_progress import StepBars
 from .terminal import err, out
@@ -173,6 +172,6 @@ def _run(command: SeedCommand, folder: Path, model: Model | None = None, in_flig
 
     run = folder / ".longtake" / command.name
     with StepBars(err).showing() as show:
-        files = asyncio.run(run_command(command, run, model=model, limits=Limits(in_flight), on_tally=show))
+        files = until_done(run_command(command, run, model=model, limits=Limits(in_flight), on_tally=show))
     out.print(f"{plural(len(files), 'file')} in {folder}", soft_wrap=True)
     show_status(run, ended=True)

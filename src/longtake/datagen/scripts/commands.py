@@ -133,6 +133,8 @@ def caption_clips(video_dir: Path, output_dir: Path, model: Model, settings: Set
 def merge_captions(input_dir: Path, output_file: Path) -> SeedCommand:
     """Step 3. Writes one list of ``{"id", "captions": [{"start_time", "end_time", "caption"}]}``."""
     found = read_clip_captions(input_dir)
+    if not found:
+        raise ConfigError(f"there are no captions in {input_dir}; give the --output_dir of longtake data caption")
     roots: list[Row] = [
         (video, video, {"source": text_source(video, captions), "caption": [dict(as_value(one)) for one in captions]})
         for video, captions in found.items()
@@ -182,6 +184,8 @@ def parse_replies(
         planned = Planned(known_type(held.get("question_type")), 1)
         more: Value = {"plan": dict(as_value(planned)), "reason": {"reply": held["reasoning"]}}
         roots.append(captioned_row(path.stem, video, more))
+    if not roots:
+        raise ConfigError(f"there are no replies in {input_dir}; give the --output_folder of longtake data reason")
     steps = [given(name) for name in ("source", "merge", "plan", "reason")] + [parse(model, repairs=repairs)]
 
     def write(records: Sequence[Record], run: Path) -> list[Path]:
