@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -137,6 +138,35 @@ def test_where_no_header_is_believed_a_truncated_file_ends_where_it_ends(tmp_pat
     assert 3 < end < 8
     assert end - video.frames_at([end]).seconds[0] < 0.3
     assert video.frames_at([3.0]).seconds[0] == pytest.approx(3.0, abs=0.001)
+
+
+SOUND = {"none": None, "earlier": 2.0, "later": 8.0}
+
+
+@pytest.mark.parametrize("sound", SOUND)
+@pytest.mark.parametrize("name", ["t.mkv", "t.webm", "t.mp4", "t.ts"])
+def test_what_comes_before_the_start_is_no_part_of_the_video(tmp_path: Path, name: str, sound: str) -> None:
+    vp9: dict[str, Any] = {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}
+    encoder = vp9 if name == "t.webm" else {}
+    clock = write_clock(
+        tmp_path / name, fps=5, num_frames=300, start_ticks=25, audio_start=SOUND[sound], audio_seconds=0.5, **encoder
+    )
+    video = Video.open(clock.path)
+    assert video.info.duration_seconds == pytest.approx(63.0 if sound == "earlier" else 60.0, abs=0.03)
+    assert video.info.warnings == ()
+    last = video.frames_at([video.info.duration_seconds])
+    assert last.seconds[0] == pytest.approx(clock.seconds[-1], abs=0.03)  # a sound encoder begins before its sound
+
+
+def test_a_matroska_header_that_leaves_the_start_out_is_believed_too(tmp_path: Path) -> None:
+    path = tmp_path / "t.mkv"
+    write_clock(path, fps=5, num_frames=300, start_ticks=25)
+    data = path.read_bytes()
+    at = data.index(b"\x44\x89\x88") + 3
+    assert struct.unpack(">d", data[at : at + 8]) == (65_000.0,)
+    path.write_bytes(data[:at] + struct.pack(">d", 60_000.0) + data[at + 8 :])
+    info = Video.open(path).info
+    assert (info.duration_seconds, info.warnings) == (60.0, ())
 
 
 def test_a_streamed_webm_without_duration_or_index(tmp_path: Path) -> None:

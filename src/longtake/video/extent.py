@@ -49,6 +49,7 @@ def measure(container: InputContainer, stream: VideoStream, path: Path, start: F
     cut_off = False
     if "matroska" in container.format.name:
         end, cut_off = _matroska_end(path)
+        header = _without_start(header, end, float(start))
     elif container.format.name == "mpegts":
         # FFmpeg has read the times at the end of the file already
         end = None
@@ -84,6 +85,14 @@ def scan_keys(path: Path, index: int, in_order: bool) -> npt.NDArray[np.int64]:
     except av.error.FFmpegError as e:
         raise VideoDecodeError(f"{path}: its key frames cannot be listed: {e.strerror}; use snap='exact'") from e
     return np.array(sorted(keys), dtype=np.int64)
+
+
+def _without_start(header: float | None, end: float | None, start: float) -> float | None:
+    """How long a Matroska file lasts by its header, in seconds. Most writers count from zero on, some from the first
+    picture or sound: what is nearer to the ``end`` of the data is meant."""
+    if header is None or header <= start or (end is not None and abs(header + start - end) < abs(header - end)):
+        return header
+    return header - start
 
 
 def _truncated(header: float, data_end: float) -> str:
