@@ -246,7 +246,6 @@ async def test_any_conversation_is_written_as_the_wire_format_demands(
     ("reply", "stop"),
     [
         (Say("yes"), "stop"),
-        (Say("yes", finish=None), "stop"),
         (Say("yes", finish="STOP"), "stop"),
         (Say("ye", finish="length"), "length"),
         (Say(None, finish="length"), "length"),
@@ -279,6 +278,8 @@ def test_why_a_reply_ended(reply: Say, stop: str) -> None:
         b'{"error": {"message": "overloaded", "code": 502}}',
         orjson.dumps(Say(None).body("m")),
         orjson.dumps(Say("  \n").body("m")),
+        orjson.dumps(Say("half a th", finish=None).body("m")),
+        b'{"choices": [{"message": {"content": "half a th"}}]}',
         orjson.dumps(Say("half a th", finish="abort").body("m")),
         orjson.dumps(Say("half a th", finish="error").body("m")),
         orjson.dumps(Say("yes", finish="something new").body("m")),
@@ -325,7 +326,7 @@ async def test_whatever_a_model_writes_can_be_kept_and_sent_again(
         f'{{"content": {content}, "reasoning": {reasoning}, "refusal": {content}, "tool_calls": [{call}]}}',
         f'{{"content": {in_text}}}',
     ):
-        body = f'{{"choices": [{{"message": {message}}}], "model": {content}}}'
+        body = f'{{"choices": [{{"message": {message}, "finish_reason": "stop"}}], "model": {content}}}'
         try:
             output = read_reply(body.encode(), ASKED)
         except ModelReplyError:
@@ -355,7 +356,9 @@ def test_native_calls_with_values_that_cannot_be_kept() -> None:
     output = said(Say(None, [("zoom", text) for text in raw], "tool_calls"))
     assert [call.malformed for call in output.message.tool_calls] == raw
     given = b'{"function": {"name": "zoom", "arguments": {"at": 1e400}}}, {"function": {"name": "z\\ud83d"}}'
-    output = read_reply(b'{"choices": [{"message": {"tool_calls": [' + given + b"]}}]}", ASKED)
+    output = read_reply(
+        b'{"choices": [{"message": {"tool_calls": [' + given + b']}, "finish_reason": "tool_calls"}]}', ASKED
+    )
     assert [(c.name, c.malformed) for c in output.message.tool_calls] == [
         ("zoom", '{"at": Infinity}'),
         ("z\ufffd", "null"),

@@ -104,13 +104,11 @@ def _text(content: Any) -> str:
 
 
 def _stop(reason: object, model: str) -> _Stop:
-    """An unknown reason is an error: the server may mean that the reply was aborted."""
-    if reason is None:
-        return "stop"
+    """An unknown reason is an error, as is none: the server may mean that the reply was aborted."""
     stop = _STOPS.get(reason.lower()) if isinstance(reason, str) else None
     if stop is None:
         raise ModelReplyError(
-            f"{model} ended its reply with {reason!r}; a complete reply ends with {', '.join(_STOPS)}"
+            f"{model} ended its reply with finish_reason {reason!r}; a complete one ends with {', '.join(_STOPS)}"
         )
     return stop
 
