@@ -55,6 +55,16 @@ CONTENT = [
     "A request for help is written in the sand.",
     "An error in the score makes the referee stop the game.",
     "Access denied, reads the door panel.",
+    "Unfortunately, I can't make this shot, says the man as he lifts the bow.",
+    "Error: 404 is displayed on a blue screen while a man types.",
+    "Sorry, I cannot help you, the clerk says.",
+    "I cannot help but notice the red car.",
+    "500 internal server racks stand in a room.",
+    "Forbidden City gates open wide.",
+    "Terror: the crowd runs from the square.",
+    "Safety glasses are handed out to the visitors.",
+    "Unable to open the door, he kicks it.",
+    "Something went wrong with the engine, the mechanic explains.",
     "Read errors and broken tapes lie on the bench of the archivist, who sorts them by year.",
 ]
 REFUSALS = [
@@ -75,6 +85,32 @@ REFUSALS = [
     "Your request was blocked by the content policy.",
     "很抱歉，我无法描述这个视频。",
     "Sorry, I can't help with this.",
+    "Lo siento, pero no puedo ayudar con eso.",
+    "Désolé, je ne peux pas vous aider avec cela.",
+    "Es tut mir leid, aber dabei kann ich nicht helfen.",
+    "申し訳ありませんが、この動画を説明することはできません。",
+    "죄송하지만 이 요청은 도와드릴 수 없습니다.",
+    "Извините, я не могу помочь с этим.",
+    "Desculpe, não posso ajudar com isso.",
+    "对不起，无法处理该请求。",
+    "مع الأسف، لا يمكنني المساعدة",
+    "I'm sorry, but I must decline.",
+    "I'm a language model and can't see images.",
+    "I'm just a text-based model and cannot view images.",
+    "Unable to process the video.",
+    "I need to see the frames to describe them.",
+    "I'm not seeing any images in your message.",
+    "The images are not visible to me.",
+    "The frames appear to be blank or failed to load, so I cannot describe them.",
+    "I'd be happy to help! Please upload the video frames.",
+    "I regret to inform you that I cannot describe this.",
+    "Cannot describe: image missing.",
+    "I'm not comfortable describing this.",
+    "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+    "This content may violate our usage policies.",
+    "PROHIBITED_CONTENT",
+    "SAFETY",
+    "[Blocked by safety filter]",
 ]
 ERRORS = [
     "Error: Connection error.",
@@ -108,6 +144,18 @@ ERRORS = [
     "CUDA out of memory. Tried to allocate 2.00 GiB",
     "Failed to generate response",
     "The server is overloaded, please try again later.",
+    "HTTPConnectionPool(host='localhost', port=8000): Max retries exceeded with url: /v1",
+    "ReadTimeout",
+    "fetch failed",
+    "Quota exceeded",
+    "Insufficient balance",
+    "Invalid API key",
+    "The model `x` does not exist.",
+    "This model's maximum context length is 32768 tokens. However, you requested 40000",
+    '{"message": "Internal server error"}',
+    "Something went wrong. Please try again later.",
+    "Server disconnected without response.",
+    "ECONNREFUSED 127.0.0.1:8000",
 ]
 
 
@@ -143,7 +191,22 @@ def test_a_long_text_that_begins_like_one_is_about_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  \n", "None", "null.", "N/A", "...", "**", "<think>only this", "<think>a</think>"]
+    "text",
+    [
+        "n/a - no frames",
+        "No caption",
+        "[object Object]",
+        "Not specified.",
+        "",
+        "  \n",
+        "None",
+        "null.",
+        "N/A",
+        "...",
+        "**",
+        "<think>only this",
+        "<think>a</think>",
+    ],
 )
 def test_a_reply_that_says_nothing_is_no_content(text: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="nothing"):
@@ -163,6 +226,11 @@ def test_a_reply_the_server_calls_refused_drops_the_record(tmp_path: Path) -> No
 def test_a_model_may_say_that_there_is_nothing_to_write(tmp_path: Path) -> None:
     with pytest.raises(RejectedError, match=r"abstains: the picture is black"):
         heard(tmp_path, "<think>hm</think><abstain>the picture is black</abstain>")
+
+
+def test_an_abstention_that_was_not_closed_is_one(tmp_path: Path) -> None:
+    with pytest.raises(RejectedError, match=r"abstains: too dark"):
+        heard(tmp_path, "<abstain>too dark")
 
 
 def test_a_tool_call_is_no_content(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ _FIRST_WAIT_SECONDS = 0.5
 _SHOWN = 160
 
 # prompts let a model say so, with a reason, when there is nothing to write
-_ABSTAINS = re.compile(r"<abstain>(.*?)</abstain>", re.DOTALL | re.IGNORECASE)
+_ABSTAINS = re.compile(r"<abstain>(.*?)(?:</abstain>|\Z)", re.DOTALL | re.IGNORECASE)
 
 
 class Heard:
