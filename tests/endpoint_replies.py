@@ -76,7 +76,7 @@ def _play(prompt: str, dice: random.Random) -> Reply:
 
 
 def _caption(prompt: str, dice: random.Random) -> str:
-    return f"{_story(dice)} {_story(dice)}"
+    return f"<caption>{_story(dice)} {_story(dice)}</caption>"
 
 
 def _question(prompt: str, dice: random.Random) -> str:
@@ -108,6 +108,14 @@ def _same_event(prompt: str, dice: random.Random) -> str:
 
 
 def _merged(prompt: str, dice: random.Random) -> str:
+    return f"<caption>{_together(prompt, dice)}</caption>"
+
+
+def _summary(prompt: str, dice: random.Random) -> str:
+    return f"<summary>{_together(prompt, dice)}</summary>"
+
+
+def _together(prompt: str, dice: random.Random) -> str:
     return " ".join(_first(text) for _, _, text in CAPTION_LINE.findall(prompt)) + f" {_story(dice)}"
 
 
@@ -145,8 +153,8 @@ TASKS: dict[str, Callable[[str, random.Random], str]] = {
     "reformat": _reformat,
     "same_event": _same_event,
     "merge_captions": _merged,
-    "summary": _merged,
-    "merge_summaries": _merged,
+    "summary": _summary,
+    "merge_summaries": _summary,
     "event_question": _event_question,
     "text_filter": _text_filter,
     "visual_filter": _visual_filter,

@@ -37,6 +37,10 @@ def captioned(num: int, seconds: float = 10.0, duration: float | None = None) ->
     ]
 
 
+def captions(*texts: str) -> list[str]:
+    return [f"<caption>{text}</caption>" for text in texts]
+
+
 def merged(tmp_path: Path, model: ScriptedModel, records: Sequence[Record], share: float = 0.8) -> tuple[Caption, ...]:
     (made,) = run_step(events(model, min_captioned_share=share), records, FakeContext(tmp_path))
     return made.read(Events).events
@@ -62,7 +66,7 @@ def test_one_caption_is_one_event_and_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_three_and_more_captions_of_one_event_are_merged_in_pairs(tmp_path: Path) -> None:
-    model = ScriptedModel(["yes", "Yes.", "**Yes**", "Answer: yes", "0+1", "2+3", "0+1+2+3", "all"])
+    model = ScriptedModel(["yes", "Yes.", "**Yes**", "Answer: yes", *captions("0+1", "2+3", "0+1+2+3", "all")])
     assert merged(tmp_path, model, captioned(5)) == (Caption(0.0, 50.0, "all"),)
     asked = [request.messages[0].text for request in model.requests]
     assert "From 20.0 to 30.0 s: part 2" in asked[2]
@@ -73,7 +77,7 @@ def test_three_and_more_captions_of_one_event_are_merged_in_pairs(tmp_path: Path
 
 
 def test_neighbours_that_differ_stay_apart(tmp_path: Path) -> None:
-    model = ScriptedModel(["<think>yes? no.</think>No", "yes", "The answer is: no.", "both"])
+    model = ScriptedModel(["<think>yes? no.</think>No", "yes", "The answer is: no.", *captions("both")])
     assert merged(tmp_path, model, captioned(4)) == (
         Caption(0.0, 10.0, "part 0"),
         Caption(10.0, 30.0, "both"),
@@ -90,7 +94,9 @@ def test_a_reply_that_is_neither_may_be_mended_once(tmp_path: Path) -> None:
     assert "neither yes nor no" in said
 
 
-@pytest.mark.parametrize("said", ["Perhaps", "Not sure", "Yes and no.", "Yes or no", "notable: none"])
+@pytest.mark.parametrize(
+    "said", ["Perhaps", "Not sure", "Yes and no.", "Yes or no", "Yes/No", "No. The answer is yes", "notable: none"]
+)
 def test_what_is_neither_yes_nor_no(said: str) -> None:
     with pytest.raises(FormatError):
         read_yes_no(said)
@@ -103,6 +109,8 @@ def test_what_is_neither_yes_nor_no(said: str) -> None:
         ["I'm sorry, I can't help with that."],
         ["yes", ModelOutput(Message("assistant", ("The man walks and",)), "m", "length")],
         ["yes", "I'm sorry, I can't help with that."],
+        ["yes", "Anteeksi, en voi auttaa.", "Anteeksi, en voi auttaa."],
+        ["yes", "<caption>I'm sorry, I can't help with that.</caption>"],
     ],
 )
 def test_where_the_model_does_not_say_captions_stay_apart_as_they_are(tmp_path: Path, replies: list[Reply]) -> None:
@@ -118,6 +126,17 @@ def test_a_call_that_fails_is_not_taken_for_a_no(tmp_path: Path) -> None:
         merged(tmp_path, ScriptedModel(["yes", "yes", ModelConnectionError("gone")]), captioned(3))
 
 
+def test_captions_with_a_hole_between_them_are_never_of_one_event(tmp_path: Path) -> None:
+    source = record("source", as_value(Source("film", "film.mp4", "f" * 16, 1, 60.0, 25.0, 64, 48)))
+    spans = ((0.0, 10.0), (10.5, 20.0), (40.0, 50.0))
+    records = [
+        record("caption", as_value(Caption(start, end, "part")), id=f"film/{start}", parents=[source])
+        for start, end in spans
+    ]
+    model = ScriptedModel(["yes", *captions("both")])
+    assert merged(tmp_path, model, records, share=0.4) == (Caption(0.0, 20.0, "both"), Caption(40.0, 50.0, "part"))
+
+
 def test_too_few_captions_drop_the_video(tmp_path: Path) -> None:
     with pytest.raises(RejectedError, match="20% of the video"):
         merged(tmp_path, ScriptedModel(["no"]), captioned(2, duration=100.0))
@@ -128,7 +147,7 @@ def test_too_few_captions_drop_the_video(tmp_path: Path) -> None:
 @given(st.lists(st.booleans(), max_size=12))
 def test_events_cover_what_was_captioned(tmp_path: Path, same: list[bool]) -> None:
     replies: list[Reply] = ["yes" if one else "no" for one in same]
-    model = ScriptedModel([*replies, *(f"merged {n}" for n in range(len(same)))])
+    model = ScriptedModel([*replies, *captions(*(f"merged {n}" for n in range(len(same))))])
     found = merged(tmp_path, model, captioned(len(same) + 1))
     assert len(found) == same.count(False) + 1
     assert found[0].start_time == 0
@@ -152,7 +171,7 @@ class Counting:
         self.most = max(self.most, self.active)
         await asyncio.sleep(0.001)
         self.active -= 1
-        said = "yes" if messages[0].text.startswith("Task: same_event") else "merged"
+        said = "yes" if messages[0].text.startswith("Task: same_event") else "<caption>merged</caption>"
         return ModelOutput(Message("assistant", (said,)), self.name)
 
 
@@ -191,7 +210,7 @@ def summarised(tmp_path: Path, model: ScriptedModel, num_events: int) -> Summary
 
 
 def test_a_summary_of_many_events_is_made_in_groups_and_rounds(tmp_path: Path) -> None:
-    model = ScriptedModel(["A", "B", "C", "AB", "ABC"])
+    model = ScriptedModel([f"<summary>{text}</summary>" for text in ("A", "B", "C", "AB", "ABC")])
     assert summarised(tmp_path, model, 17) == Summary("ABC", 17)
     asked = [request.messages[0].text for request in model.requests]
     assert "Event 1. From 0.0 to 10.0 s: event 0\n" in asked[0]
@@ -204,7 +223,7 @@ def test_a_summary_of_many_events_is_made_in_groups_and_rounds(tmp_path: Path) -
 
 
 def test_a_summary_of_one_group_is_one_call_and_never_cut_off(tmp_path: Path) -> None:
-    assert summarised(tmp_path, ScriptedModel(["A"]), 8).summary == "A"
+    assert summarised(tmp_path, ScriptedModel(["<summary>A</summary>"]), 8).summary == "A"
     with pytest.raises(FormatError, match="cut off"):
         summarised(tmp_path, ScriptedModel([ModelOutput(Message("assistant", ("A",)), "m", "length")]), 1)
 

@@ -273,14 +273,31 @@ def test_a_moment_has_no_more_frames_than_allowed(folder: Path) -> None:
         ("Relevance 1.0, evidence 0.8.\nScore: .8.", 0.8),
         ("The score is 9/10", 0.9),
         ("I give it 0,7", 0.7),
-        ("score 0.2 at first, in the end score 1", 1.0),
+        ("Score: 0.2. A score of 0.9 would need better timing", 0.2),
+        ("Score: 0.9. Note: a score 1 would be perfect", 0.9),
+        ("Score: 1\nRelevance score 0", 1.0),
+        ("Score: 1 out of 5", 0.2),
+        ("My score is 1 of 10.", 0.1),
+        ("**Score**: **0.95**", 0.95),
+        ("Score:\n0.9", 0.9),
     ],
 )
 def test_scores_are_read_however_they_are_written(said: str, score: float) -> None:
     assert read_score(said) == pytest.approx(score)
 
 
-@pytest.mark.parametrize("said", ["9", "-0.5", "Score: 1.5", "relevance 1.0, evidence 0.8", "none", "Score: 1/0"])
+DIFFER = [
+    "score 0.2 at first, in the end score 1",
+    "If evidence were there, Score: 1. But it is not. Score: 0",
+    "Score: 0.9\nScore: 0.1",
+    "Score: 0-1 -> 0.2",
+    "score of 0 to 1: 0.2",
+]
+
+
+@pytest.mark.parametrize(
+    "said", ["9", "-0.5", "Score: 1.5", "relevance 1.0, evidence 0.8", "none", "Score: 1/0", *DIFFER]
+)
 def test_what_is_no_score(said: str) -> None:
     with pytest.raises(FormatError):
         read_score(said)

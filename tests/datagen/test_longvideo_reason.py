@@ -19,7 +19,7 @@ from longtake.datagen.steps.caption import caption, caption_lines, merge
 from longtake.datagen.steps.reason import Planned, Reply, plan, question_prompt, reason
 from longtake.datagen.steps.split import even_clips, scene_clips, split
 from longtake.datagen.values import Caption, CaptionedVideo, Clip, Question, Source, as_value
-from longtake.errors import ConfigError, RejectedError, VideoDecodeError
+from longtake.errors import ConfigError, FormatError, RejectedError, VideoDecodeError
 from longtake.models.reader import Reader
 from longtake.models.scripted import ScriptedModel
 from longtake.types import Frames, TimeSpan
@@ -110,7 +110,7 @@ def clip_record(source: Record, start: float, end: float) -> Record:
 
 
 def test_the_captioner_sees_frames_times_and_words(film: Path, tmp_path: Path) -> None:
-    model = ScriptedModel(["<think>hm</think>A clock\nruns. "])
+    model = ScriptedModel(["<think>hm</think><caption>\nA clock\nruns.</caption> "])
     clip = clip_record(source_record(film), 10.0, 20.0)
     (made,) = run_step(caption(model, fps=1.0), [clip], FakeContext(tmp_path, film.parent))
     assert made.read(Caption) == Caption(10.0, 20.0, "A clock runs.")
@@ -125,7 +125,7 @@ def test_the_captioner_sees_frames_times_and_words(film: Path, tmp_path: Path) -
 
 
 def test_at_most_max_frames_are_sent(film: Path, tmp_path: Path) -> None:
-    model = ScriptedModel(["A clock."])
+    model = ScriptedModel(["<caption>A clock.</caption>"])
     run_step(
         caption(model, max_frames=4), [clip_record(source_record(film), 0.0, 10.0)], FakeContext(tmp_path, film.parent)
     )
@@ -150,6 +150,29 @@ def test_a_refused_caption_drops_the_clip(film: Path, tmp_path: Path) -> None:
     model = ScriptedModel(["I'm sorry, but I can't describe this video."])
     with pytest.raises(RejectedError):
         run_step(caption(model), [clip_record(source_record(film), 0.0, 10.0)], FakeContext(tmp_path, film.parent))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Anteeksi, en voi kuvailla tätä videota.",
+        "A man walks.",
+        "<caption></caption>",
+        "<caption>One.</caption><caption>Another.</caption>",
+        "<caption>N/A</caption>",
+        "<caption>A man",
+    ],
+)
+def test_what_is_not_between_the_tags_is_no_caption(said: str, film: Path, tmp_path: Path) -> None:
+    clip, ctx = clip_record(source_record(film), 0.0, 10.0), FakeContext(tmp_path, film.parent)
+    with pytest.raises(FormatError, match="<caption>"):
+        run_step(caption(ScriptedModel([said, said])), [clip], ctx)
+    model = ScriptedModel([said, "<caption>A clock runs.</caption>"])
+    (made,) = run_step(caption(model), [clip], ctx)
+    assert made.read(Caption).caption == "A clock runs."
+    (message,) = model.requests[1].messages
+    assert message.num_frames > 0
+    assert said in message.text
 
 
 @pytest.mark.parametrize("settings", [{"fps": 0.0}, {"fps": float("nan")}, {"max_frames": 0}, {"max_pixels": 10}])

@@ -260,7 +260,7 @@ def test_clip_files_of_the_seed_are_captioned_as_they_are(tmp_path: Path) -> Non
     (tmp_path / "clips").mkdir()
     for name in ("my.film_0000", "my.film_0010"):
         clips.write_clock(tmp_path / "clips" / f"{name}.mp4", fps=8, num_frames=16)
-    model = ScriptedModel(["A clock starts.", "I'm sorry, but I can't describe this."])
+    model = ScriptedModel(["<caption>A clock starts.</caption>", "I'm sorry, but I can't describe this."])
     command = caption_clips(tmp_path / "clips", tmp_path / "captions", model)
     files, reasons = run(command, tmp_path)
     assert [path.name for path in files] == ["my.film_0000.json"]

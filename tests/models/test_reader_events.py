@@ -46,14 +46,17 @@ def test_merging_says_nothing_twice_and_cuts_no_quotation() -> None:
     first = 'From 0.0 to 1.0 s: A man waits. He says "Wait. Not yet." Rain falls.'
     second = "From 1.0 to 2.0 s: Rain falls. A dog barks."
     said = TASKS["merge_captions"](render("data_merge_captions", first=first, second=second))
-    assert said == 'A man waits. He says "Wait. Not yet." Rain falls. A dog barks.'
+    assert said == '<caption>A man waits. He says "Wait. Not yet." Rain falls. A dog barks.</caption>'
 
 
 def test_a_summary_has_the_first_sentence_of_every_event() -> None:
     said = TASKS["summary"](render("data_summary", events=f"Event 1. {FIRST}\nEvent 2. {OTHER}"))
-    assert said == "A baker kneads dough in a kitchen. A ship leaves the harbour."
+    assert said == "<summary>A baker kneads dough in a kitchen. A ship leaves the harbour.</summary>"
     lines = "Events 1 to 2. From 0.0 to 20.0 s: One. Two.\nEvent 3. From 20.0 to 30.0 s: Two. Three."
-    assert TASKS["merge_summaries"](render("data_merge_summaries", summaries=lines)) == "One. Two. Three."
+    assert (
+        TASKS["merge_summaries"](render("data_merge_summaries", summaries=lines))
+        == "<summary>One. Two. Three.</summary>"
+    )
 
 
 def test_a_question_is_a_quoted_line_with_a_gap() -> None:

@@ -43,7 +43,7 @@ def cue(start: float, text: str, source: str = "subtitles") -> str:
 def test_a_caption_quotes_what_is_said_and_written() -> None:
     words = [cue(1, "Good morning."), cue(2, 'He said "no".'), cue(2.5, 'He said "no".'), cue(3, "PIER 4", "screen")]
     assert caption("Words in this clip:\n" + "\n".join(words)) == (
-        'Someone says "Good morning.", then "He said \'no\'.". The screen reads "PIER 4".'
+        '<caption>Someone says "Good morning.", then "He said \'no\'.". The screen reads "PIER 4".</caption>'
     )
 
 

@@ -68,17 +68,17 @@ def same_event(prompt: str) -> str:
 
 def merge_captions(prompt: str) -> str:
     """The sentences of both descriptions, each once."""
-    return _joined(part.text for part in _two(prompt))
+    return f"<caption>{_joined(part.text for part in _two(prompt))}</caption>"
 
 
 def summary(prompt: str) -> str:
     """The first sentence of every event."""
-    return _joined(_sentences(part.text)[0] for part in _described(prompt))
+    return f"<summary>{_joined(_sentences(part.text)[0] for part in _described(prompt))}</summary>"
 
 
 def merge_summaries(prompt: str) -> str:
     """The sentences of both summaries, each once."""
-    return _joined(part.text for part in _two(prompt))
+    return f"<summary>{_joined(part.text for part in _two(prompt))}</summary>"
 
 
 def event_question(prompt: str) -> str:

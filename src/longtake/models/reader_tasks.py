@@ -52,7 +52,9 @@ def _caption(prompt: str) -> str:
         sentences.append(f"Someone says {_listed(said, 'then')}.")
     if written:
         sentences.append(f"{_SCREEN}{_listed(written, 'and reads')}.")
-    return " ".join(sentences) or _abstain("there are no words in this clip, and the reader cannot see pictures")
+    if not sentences:
+        return _abstain("there are no words in this clip, and the reader cannot see pictures")
+    return f"<caption>{' '.join(sentences)}</caption>"
 
 
 def _listed(quotes: Sequence[str], between: str) -> str:

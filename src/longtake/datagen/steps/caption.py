@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ...agents.prompt import prompt_digest, render
+from ...agents.prompt import render
 from ...agents.tools import cue_lines
 from ...clock import span_label
 from ...errors import ConfigError, RejectedError
@@ -16,9 +16,9 @@ from ...types import Frames, Model, Part
 from ...video.decode import Video
 from ...video.sample import by_fps
 from ...video.text import TimedText
-from ..step import Context, Record, Step, Value, model_identity
+from ..step import Context, Record, Step, Value
 from ..values import Caption, CaptionedVideo, Clip, Source, as_value
-from .asking import ask
+from .verdicts import ask_and_read, asking_config, read_tagged
 
 __all__ = ["caption", "caption_lines", "merge", "timed_words"]
 
@@ -38,7 +38,8 @@ def caption(
 
     ``fps`` a second, of at most ``max_pixels`` each; the words are subtitles, with ``ocr`` also writing in the
     pictures. Frames that cannot be decoded are left out and the model is told; a clip without any is a failure of
-    the video. Raises `ConfigError` for settings that give no picture."""
+    the video. A reply without <caption>...</caption> may be mended once. Raises `ConfigError` for settings that give no
+    picture."""
     if not fps > 0 or max_frames < 1 or max_pixels < 28 * 28:
         raise ConfigError(
             "a caption needs fps above 0, at least 1 frame and at least 784 pixels a frame, got"
@@ -58,20 +59,22 @@ def caption(
         frames, damage, words = await ctx.in_thread(look)
         prompt = render("data_caption", num_frames=str(len(frames)), span=span_label(clip.span), words=words)
         parts: list[Part] = [prompt + "\n\n", *(f"Note: {what}.\n\n" for what in damage), frames]
-        said = await ask(ctx, model, parts, max_tokens=max_tokens)
-        return [as_value(Caption(clip.span.start, clip.span.end, " ".join(said.split())))]
+        said = await ask_and_read(
+            ctx, model, parts, lambda said: read_tagged(said, "caption"), temperature=0.0, max_tokens=max_tokens
+        )
+        return [as_value(Caption(clip.span.start, clip.span.end, said))]
 
-    config: Value = {
-        "fps": fps,
-        "max_frames": max_frames,
-        "max_pixels": max_pixels,
-        "ocr": ocr,
-        "quality": JPEG_QUALITY,
-        "max_tokens": max_tokens,
-        "prompt": prompt_digest("data_caption"),
-        "model": model_identity(model),
-    }
-    return Step("caption", 1, config, run)
+    config = asking_config(
+        model,
+        ["data_caption", "again"],
+        fps=fps,
+        max_frames=max_frames,
+        max_pixels=max_pixels,
+        ocr=ocr,
+        quality=JPEG_QUALITY,
+        max_tokens=max_tokens,
+    )
+    return Step("caption", 2, config, run)
 
 
 def timed_words(video: Video, span: TimeSpan, *, ocr: bool = False) -> str:

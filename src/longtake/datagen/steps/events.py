@@ -18,15 +18,16 @@ from ...types import Model
 from ...video import scenes as cuts
 from ..step import Context, Record, Step, Value
 from ..values import Caption, Clip, Source, as_value
-from .asking import ask
 from .caption import caption_lines
 from .split import scene_clips
-from .verdicts import ask_and_read, asking_config, read_yes_no
+from .verdicts import ask_and_read, asking_config, read_tagged, read_yes_no
 
 __all__ = ["Events", "Summary", "events", "scenes", "summary", "together"]
 
 T = TypeVar("T")
 MIN_SCENE_SECONDS = 1.0
+LARGEST_HOLE_SECONDS = 1.0
+"""Captions that lie further apart are never of one event."""
 GROUP_SIZE = 8
 """Events that are summarised at once."""
 YES_NO_TOKENS, CAPTION_TOKENS, SUMMARY_TOKENS = 2048, 2048, 2000
@@ -93,10 +94,11 @@ def events(model: Model, *, min_captioned_share: float) -> Step:
         model,
         ["data_same_event", "data_merge_captions", "again"],
         min_captioned_share=min_captioned_share,
+        largest_hole=LARGEST_HOLE_SECONDS,
         temperature=0.0,
         max_tokens=[YES_NO_TOKENS, CAPTION_TOKENS],
     )
-    return Step("events", 2, config, run, gathers=True)
+    return Step("events", 3, config, run, gathers=True)
 
 
 async def together(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -118,7 +120,9 @@ def _check_share(captions: Sequence[Caption], source: Source, least: float) -> N
 
 
 async def _is_same(ctx: Context, model: Model, first: Caption, second: Caption) -> bool | None:
-    """None when the model does not say."""
+    """None when the model does not say. Not across a hole: what happened there nobody described."""
+    if second.start_time - first.end_time > LARGEST_HOLE_SECONDS:
+        return False
     prompt = render("data_same_event", first=caption_lines([first]), second=caption_lines([second]))
     try:
         return await ask_and_read(ctx, model, prompt, read_yes_no, temperature=0.0, max_tokens=YES_NO_TOKENS)
@@ -157,7 +161,9 @@ async def _merge_two(ctx: Context, model: Model, captions: Sequence[Caption]) ->
         return captions[0]
     first, second = captions
     prompt = render("data_merge_captions", first=caption_lines([first]), second=caption_lines([second]))
-    text = await ask(ctx, model, prompt, temperature=0.0, max_tokens=CAPTION_TOKENS)
+    text = await ask_and_read(
+        ctx, model, prompt, lambda said: read_tagged(said, "caption"), temperature=0.0, max_tokens=CAPTION_TOKENS
+    )
     return Caption(first.start_time, second.end_time, text)
 
 
@@ -195,19 +201,24 @@ def summary(model: Model) -> Step:
 
     config = asking_config(
         model,
-        ["data_summary", "data_merge_summaries"],
+        ["data_summary", "data_merge_summaries", "again"],
         temperature=SUMMARY_TEMPERATURE,
         max_tokens=SUMMARY_TOKENS,
         group_size=GROUP_SIZE,
     )
-    return Step("summary", 1, config, run)
+    return Step("summary", 2, config, run)
 
 
 async def _summarised(ctx: Context, model: Model, prompt: str, field: str, parts: Sequence[_Part]) -> _Part:
     if prompt == "data_merge_summaries" and len(parts) == 1:
         return parts[0]
     lines = "\n".join(part.line for part in parts)
-    said = await ask(
-        ctx, model, render(prompt, **{field: lines}), temperature=SUMMARY_TEMPERATURE, max_tokens=SUMMARY_TOKENS
+    said = await ask_and_read(
+        ctx,
+        model,
+        render(prompt, **{field: lines}),
+        lambda said: read_tagged(said, "summary"),
+        temperature=SUMMARY_TEMPERATURE,
+        max_tokens=SUMMARY_TOKENS,
     )
     return _Part(parts[0].first, parts[-1].last, parts[0].start, parts[-1].end, said)

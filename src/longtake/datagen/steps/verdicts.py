@@ -1,4 +1,4 @@
-"""Reading the short replies of models: yes or no, a score, a JSON object. Tolerant of how it is said, never of what.
+"""Reading the replies of models: a text between tags, yes or no, a score, a JSON object. Tolerant of how it is said, never of what.
 
 Nothing is guessed: what is neither is a `FormatError`, whose message goes back to the model once.
 """
@@ -11,22 +11,28 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from ...agents.prompt import prompt_digest, render
-from ...errors import FormatError
+from ...errors import FormatError, RejectedError
 from ...types import JSON, Model, Part
 from ..step import Context, model_identity
 from .asking import ask
+from .phrases import is_refusal, no_content
 
-__all__ = ["ask_and_read", "asking_config", "read_object", "read_score", "read_yes_no"]
+__all__ = ["ask_and_read", "asking_config", "read_object", "read_score", "read_tagged", "read_yes_no"]
 
 T = TypeVar("T")
 _SHOWN = 120
 
 _YES_NO = re.compile(
-    r"(?i)\W*(?:(?:the )?(?:final )?(?:answer|verdict|reply)(?: is)?\W+)?(yes|no)\b(?!-|\W+(?:and|or)\b)"
+    r"(?i)\W*(?:(?:the )?(?:final )?(?:answer|verdict|reply)(?: is)?\W+)?(yes|no)\b"
+    r"(?!-|\W+(?:and|or)\b|\s*[/|]\s*(?:yes|no)\b)"
 )
-_LAST_YES_NO = re.compile(r"(?i)(?<!\band )(?<!\bor )\b(yes|no)\W*\Z")
-_NUMBER = r"[-+]?(?:\d+(?:[.,]\d+)?|[.,]\d+)(?:\s*(?:%|/\s*\d+(?:\.\d+)?))?"
-_SCORE = re.compile(rf"(?i)\bscore\b[^\w\n.,+-]*(?:is|of)?[^\w\n.,+-]*({_NUMBER})")
+_LAST_YES_NO = re.compile(r"(?i)(?<!\band )(?<!\bor )(?<![/|])\b(yes|no)\W*\Z")
+_NUMBER = r"[-+]?(?:\d+(?:[.,]\d+)?|[.,]\d+)(?:\s*(?:%|(?:/|(?:out )?of)\s*\d+(?:\.\d+)?))?"
+_NO_RANGE = r"(?!\w|[.,]?\d|\s*(?:-|–|to)\s*\d)"
+_SCORE_LINE = re.compile(
+    rf"(?im)^\W*(?:(?:the|my|final|overall) )*score\W*?\s*(?:[:=]|is\b)[\s*_`]*({_NUMBER}){_NO_RANGE}"
+)
+_SCORE = re.compile(rf"(?i)\bscore\b[^\w\n.,+-]*(?:is|of)?[^\w\n.,+-]*({_NUMBER}){_NO_RANGE}")
 _NUMBERS = re.compile(rf"(?<![\w.]){_NUMBER}(?![\w])")
 
 
@@ -58,22 +64,45 @@ def asking_config(model: Model, prompts: Sequence[str], **settings: JSON) -> Map
     return {"model": model_identity(model), "prompts": digests, **settings}
 
 
+def read_tagged(said: str, tag: str) -> str:
+    """The text between ``<tag>`` and ``</tag>``, on one line.
+
+    A reply without the tags is no content, whatever it says: a refusal in any language and an error message have
+    none. Raises `FormatError` unless there is one such text, `RejectedError` where it is a refusal after all."""
+    found = {" ".join(text.split()) for text in re.findall(rf"(?is)<{tag}>(.*?)</{tag}>", said)} - {""}
+    if len(found) != 1:
+        raise FormatError(f"it has {len(found)} texts between <{tag}> and </{tag}> and needs one: {_short(said)!r}")
+    (text,) = found
+    if is_refusal(text):
+        raise RejectedError(f"the model refused: {_short(text)}")
+    if what := no_content(text):
+        raise FormatError(f"between <{tag}> and </{tag}> stands {what}: {_short(text)!r}")
+    return text
+
+
 def read_yes_no(said: str) -> bool:
     """Whether the reply says yes. It begins with the word or, after some words, ends with it."""
-    found = _YES_NO.match(said) or _LAST_YES_NO.search(said)
-    if found is None:
-        raise FormatError(f"it is neither yes nor no: {_short(said)!r}")
-    return found[1].lower() == "yes"
+    found = {match[1].lower() for match in (_YES_NO.match(said), _LAST_YES_NO.search(said)) if match}
+    if len(found) != 1:
+        raise FormatError(
+            f"it is {'both' if found else 'neither'} yes {'and' if found else 'nor'} no: {_short(said)!r}"
+        )
+    return found == {"yes"}
 
 
 def read_score(said: str) -> float:
-    """A number from 0 to 1: what follows the last "score", else the only number. ``9/10`` and ``90%`` are 0.9."""
-    named = _SCORE.findall(said)
-    written = [match[0] for match in _NUMBERS.finditer(said)]
-    if not named and len(written) != 1:
-        raise FormatError(f"it holds {len(written)} numbers and none after 'Score:': {_short(said)!r}")
-    text = (named or written)[-1].replace(",", ".")
-    number, slash, whole = text.partition("/")
+    """A number from 0 to 1: of the line ``Score: N``, else what is called a score, else the only number.
+
+    ``9/10``, ``9 out of 10`` and ``90%`` are 0.9. Raises `FormatError` for none and for scores that differ."""
+    written = _SCORE_LINE.findall(said) or _SCORE.findall(said) or [match[0] for match in _NUMBERS.finditer(said)]
+    scores = {_share(text) for text in written}
+    if len(scores) != 1:
+        raise FormatError(f"it holds {len(scores)} numbers and needs one line 'Score: NUMBER': {_short(said)!r}")
+    return scores.pop()
+
+
+def _share(text: str) -> float:
+    number, slash, whole = re.sub(r"\s*(?:out )?of\s*", "/", text.replace(",", "."), flags=re.IGNORECASE).partition("/")
     value = float(number.rstrip("% ")) / (100 if text.endswith("%") else 1)
     if slash:
         if float(whole) == 0:
