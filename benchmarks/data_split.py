@@ -20,13 +20,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from longtake.datagen.split import split
 from moving_scenes import write_long
 from video_cut import CLIP_SECONDS, num_frames, with_moviepy
 
 from longtake.compute import Local, Progress
 from longtake.datagen.pipeline import Runner
 from longtake.datagen.sources import list_videos, source
+from longtake.datagen.steps.split import split
 from longtake.datagen.store import RunStore
 from longtake.video.decode import Video
 

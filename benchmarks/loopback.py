@@ -118,6 +118,7 @@ def measure(client: Client, service: Service, job: Job) -> Measured:
     here, there = SPAWN.Pipe()
     server = SPAWN.Process(target=_serve, args=(service, there), daemon=True)
     server.start()
+    there.close()  # so that a process that dies ends the benchmark
     try:
         job = Job(job.num, job.at_once, job.pictures, job.folder, f"http://127.0.0.1:{here.recv()}/v1")
         mine, its = SPAWN.Pipe()
