@@ -56,9 +56,9 @@ def asked(question: Question = CHOICE, *, id: str = "film/0000", parent: Record 
     return record("parse", as_value(question), id=id, video=parent.video, parents=[parent])
 
 
-def blind_tested(parent: Record, right: int) -> Record:
-    """``right`` of four tries."""
-    value = {"tries": 4, "right": right, "answers": ["B"] * 4}
+def blind_tested(parent: Record, right: int, usable: int = 4) -> Record:
+    """``right`` of the ``usable`` of four tries."""
+    value = {"tries": 4, "usable": usable, "right": right, "answers": ["B"] * 4}
     return record("blind", value, id=parent.id, video=parent.video, parents=[parent])
 
 

@@ -9,7 +9,7 @@ from fake_context import FakeContext, run_step
 from made_chains import CHOICE, OPEN, asked, good_turns, traced
 
 from longtake.datagen.export.items import BlindTest, read_item
-from longtake.datagen.steps.blind import blind
+from longtake.datagen.steps.blind import MAX_TOKENS, blind
 from longtake.datagen.values import Question
 from longtake.errors import ConfigError, ModelConnectionError, ModelReplyError
 from longtake.models.scripted import Reply, ScriptedModel
@@ -41,8 +41,44 @@ def test_right_answers_are_counted_and_nothing_else(tmp_path: Path) -> None:
         "",
     ]
     found = tried(replies, tmp_path)
-    assert (found.tries, found.right) == (9, 2)
+    assert (found.tries, found.usable, found.right) == (9, 5, 2)
     assert found.answers == ("C", "B", "a blue boat", "A or B", "", "", "", "", "")
+
+
+@pytest.mark.parametrize(
+    "reply", ["B", " (B) ", "**B.** a blue boat", "Answer: B", "<think>A or C?</think>\nB", "a blue boat"]
+)
+def test_a_bare_letter_is_read(reply: str, tmp_path: Path) -> None:
+    assert (tried([reply], tmp_path).usable, tried([reply], tmp_path).right) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "I'm sorry, I can't help with that.",
+        "Let me think about what is common.\nA red kite is rare.",
+        "<think>B, since",
+        output("<think>so long", "length"),
+        output("B", "length"),
+        output("B", "refused"),
+    ],
+)
+def test_what_is_no_verdict_is_not_counted(reply: Reply, tmp_path: Path) -> None:
+    found = tried([reply, "<answer>B</answer>"], tmp_path)
+    assert (found.tries, found.usable, found.right) == (2, 1, 1)
+
+
+def test_hedged_answers_are_not_right(tmp_path: Path) -> None:
+    replies: list[Reply] = ["<answer>not the old sailor</answer>", "<answer>the old sailor, or his son</answer>"]
+    found = tried(replies, tmp_path, OPEN)
+    assert (found.usable, found.right) == (2, 0)
+
+
+def test_thinking_has_room(tmp_path: Path) -> None:
+    model = ScriptedModel(["B"])
+    run_step(blind(model, 1), [asked()], FakeContext(tmp_path))
+    assert model.requests[0].config.max_tokens == MAX_TOKENS >= 8192
+    assert blind(model, 1).hash != blind(model, 1, max_tokens=100).hash
 
 
 def test_open_answers_are_compared_by_their_words(tmp_path: Path) -> None:
@@ -71,7 +107,7 @@ def test_the_chain_goes_on_behind_the_test(tmp_path: Path) -> None:
     )
     item = read_item(found)
     assert (item.id, item.question.answer, item.trace is not None) == ("film/0000", "B", True)
-    assert item.blind == BlindTest(1, 1, ("B",))
+    assert item.blind == BlindTest(1, 1, 1, ("B",))
 
 
 @pytest.mark.parametrize("error", [ModelConnectionError("gone"), ModelReplyError("odd")])

@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exporting import messages_of, one_row, refusal, rows_of, texts
 from fake_context import record, source_record
 from hypothesis import given
 from hypothesis import strategies as st
 from made_chains import (
     CHOICE,
     OPEN,
-    OPTIONS,
     asked,
-    blind_tested,
     captioned,
     good_turns,
     look,
@@ -32,45 +31,18 @@ from made_chains import (
 from PIL import Image
 
 from clips import read_code, write_clock
-from longtake.datagen.export.conversation import scrubbed
 from longtake.datagen.export.frame_urls import frame_urls, parse_frame_url
+from longtake.datagen.export.marks import scrubbed
 from longtake.datagen.export.rows import ROWS, row_schema
 from longtake.datagen.export.write import card_path, export
-from longtake.datagen.quality.measures import parse_filter
 from longtake.datagen.step import Record
-from longtake.datagen.values import Question, Source
+from longtake.datagen.values import Source
 from longtake.errors import ConfigError, MissingExtraError, StoreError, VideoNotFoundError
-from longtake.types import Box, Frames, ToolCall, ToolResult, Trace, from_json
+from longtake.types import Box, Frames, TimeSpan, ToolCall, ToolResult, Trace, from_json
 from longtake.video.decode import Video
 
 SCHEMAS = Path(__file__).parents[2] / "src" / "longtake" / "datagen" / "export" / "schemas"
 ALL_FORMS = list(ROWS)
-
-
-def rows_of(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def one_row(records: list[Record], form: str, folder: Path, **settings: Any) -> dict[str, Any]:
-    export(records, form, folder / "out.jsonl", **settings)
-    (row,) = rows_of(folder / "out.jsonl")
-    return row
-
-
-def refusal(record_: Record, form: str, folder: Path) -> str:
-    report = export([record_], form, folder / "out.jsonl")
-    assert (report.num_rows, report.num_questions) == (0, 1)
-    ((reason, count),) = report.refused.items()
-    assert count == 1
-    return reason
-
-
-def messages_of(row: dict[str, Any]) -> list[dict[str, Any]]:
-    return json.loads(row["messages"])
-
-
-def texts(message: dict[str, Any]) -> str:
-    return "".join(part.get("text", f"[{part['type']}]") for part in message["content"])
 
 
 # ------------------------------------------------------------------------------------------------------ schemas
@@ -133,6 +105,10 @@ def test_verl_prompts_hold_one_placeholder_and_no_gold(tmp_path: Path) -> None:
     assert prompt.count("<video>") == len(row["videos"]) == 1
     assert row["extra_info"]["video_segment"] == [12.0, 20.0]
     assert "12" not in prompt
+    apart = asked(replace(CHOICE, spans=(TimeSpan(0, 5), TimeSpan(50, 60), TimeSpan(30, 40))))
+    assert one_row([apart], "verl", tmp_path)["extra_info"]["video_segment"] == [30.0, 40.0]
+    row_ = one_row([asked(replace(OPEN, answer="x < 5"))], "verl", tmp_path)
+    assert (row_["extra_info"]["video_segment"], row_["extra_info"]["answer"]) == ([], "x < 5")
     assert row["reward_model"] == {"style": "rule", "ground_truth": "B"}
 
 
@@ -172,6 +148,50 @@ def test_other_tools_of_the_agent_are_listed_where_they_are_called(tmp_path: Pat
     assert texts(messages[2]).startswith("<tool_call>")
     assert "<image>" not in texts(messages[2])
     assert json.loads(card_path(tmp_path / "out.jsonl").read_text())["num_without_thinking"] == 1
+
+
+def test_calls_keep_what_their_schema_lists_and_nothing_else(tmp_path: Path) -> None:
+    calls = [
+        ToolCall("call00000", "search_text", {"query": "boat", "source": "screen", "limit": 3}),
+        ToolCall("call00000", "read_text", {"start_time": "0:01", "end_time": 4, "source": "subtitles"}),
+        ToolCall("call00000", "zoom", {"time": 3, "box": [0, 0, 0.5, 1], "video_path": "/somewhere/film.mp4"}),
+        look(fps=2, video_path="/somewhere/film.mp4"),
+    ]
+    turns = [turn("<think>So.</think>", c, results=[ToolResult("call00000", ("words",))]) for c in calls]
+    messages = messages_of(one_row([traced([*turns, *good_turns()])], "longvt", tmp_path))
+    listed = [json.loads(line)["function"] for line in texts(messages[0]).splitlines() if line.startswith('{"type"')]
+    shapes = {one["name"]: one["parameters"] for one in listed}
+    said = [json.loads(texts(m).splitlines()[2])["arguments"] for m in messages[2:-1:2]]
+    assert said[:4] == [
+        {"query": "boat", "source": "screen"},
+        {"start_time": 1.0, "end_time": 4.0, "source": "subtitles"},
+        {"time": 3.0, "box": [0, 0, 0.5, 1]},
+        {"video_path": "film.mp4", "start_time": 12.0, "end_time": 20.0},
+    ]
+    for arguments, call in zip(said, calls, strict=False):
+        shape = shapes[call.name]
+        assert set(shape["required"]) <= set(arguments) <= set(shape["properties"])
+
+
+MARKS = (
+    "<image> </s> <s> <img> [IMG] [/INST] <vila/video> <video_1> <frame> <|im_end|> <|vision_start|> <｜end｜> <eos>"
+    " <unused94> <start_of_image> <image_soft_token> <IMG_CONTEXT> <<SYS>> ◁think▷ <tool_response> [IMG_BREAK] <pad>"
+)
+
+
+def test_special_tokens_are_scrubbed_and_words_are_not(tmp_path: Path) -> None:
+    assert scrubbed(MARKS, form=True).split() == []
+    kept = "x <y> z < 5, <b>bold</b>, [1], [sic], <summary>, a <sailor>, [sings]"
+    assert scrubbed(kept, form=True) == kept
+    turns = [turn(f"<think>I see {MARKS} it.</think>", look(), results=[seen("f" * 32, [12.0])]), *good_turns()[1:]]
+    messages = messages_of(one_row([traced(turns)], "longvt", tmp_path))
+    assert texts(messages[2]).split("\n")[0].split() == ["<think>I", "see", "it.</think>"]
+
+
+def test_a_call_that_failed_is_a_turn(tmp_path: Path) -> None:
+    lost = turn("<think>Later?</think>", look(90, 99), results=[ToolResult("call00000", error="it ends at 60 s")])
+    messages = messages_of(one_row([traced([lost, *good_turns()])], "longvt", tmp_path))
+    assert texts(messages[3]) == "<tool_response>\nit ends at 60 s\n</tool_response>"
 
 
 def test_markup_in_what_a_model_wrote_does_not_reach_the_conversation(tmp_path: Path) -> None:
@@ -227,7 +247,7 @@ def test_exported_traces_read_back_without_times_of_the_run(tmp_path: Path) -> N
     [
         ("longvideo-reason", asked(replace(CHOICE, reasoning=" ")), "no reasoning"),
         ("grpo", asked(replace(CHOICE, answer="E")), "none of the options"),
-        ("grpo", asked(replace(OPEN, answer="x < y")), "markup"),
+        ("grpo", asked(replace(OPEN, answer="<image> ")), "answer is empty"),
         ("longvt", asked(), "no trace"),
         ("longvt", traced(good_turns(), answer=None), "no answer: max_turns"),
         ("longvt", traced([turn("hm", error="no form"), *good_turns()]), "broke the form"),
@@ -251,89 +271,6 @@ def test_a_record_that_comes_from_no_question_is_an_error(tmp_path: Path) -> Non
     with pytest.raises(StoreError, match="comes from no question"):
         export([captioned(source())], "grpo", tmp_path / "out.jsonl")
     assert not list(tmp_path.iterdir())
-
-
-# --------------------------------------------------------------------------------- what goes in, and in which order
-
-
-def test_the_same_records_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
-    records = [asked(replace(CHOICE, question=f"Question {i}?"), id=f"film/{i:04d}") for i in range(20)]
-    first = export(records, "chat", tmp_path / "a.jsonl", balance_letters=True)
-    again = export(records[::-1], "chat", tmp_path / "b.jsonl", balance_letters=True)
-    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
-    assert first.sha256 == again.sha256
-    assert [row["id"] for row in rows_of(tmp_path / "a.jsonl")] == sorted(r.id for r in records)
-
-
-def test_one_question_about_one_video_is_exported_once(tmp_path: Path) -> None:
-    shuffled = replace(CHOICE, options=OPTIONS[::-1], answer="C")
-    records = [
-        asked(id="film/0000"),
-        asked(shuffled, id="film/0001"),
-        asked(replace(CHOICE, question="What passes the rain after the window?"), id="film/0002"),
-        asked(id="other/0000", parent=source("other", fingerprint="0" * 32)),
-    ]
-    report = export(records, "grpo", tmp_path / "out.jsonl")
-    assert (report.num_rows, report.num_duplicates) == (3, 1)
-    assert export(records, "grpo", tmp_path / "out.jsonl", max_per_question=2).num_duplicates == 0
-
-
-def test_filters_leave_out_and_count_under_their_name(tmp_path: Path) -> None:
-    records = [blind_tested(asked(replace(CHOICE, question=f"Q {i}?"), id=f"film/{i:04d}"), right=i) for i in range(5)]
-    filters = [parse_filter("blind<=0.5"), parse_filter("reasoning_words>=3")]
-    report = export(records, "grpo", tmp_path / "out.jsonl", filters=filters)
-    assert (report.num_rows, dict(report.filtered)) == (3, {"blind<=0.5": 2})
-    assert report.num_questions == report.num_rows + sum(report.filtered.values())
-
-
-def test_a_filter_on_what_was_not_measured_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="blind step"):
-        export([asked()], "grpo", tmp_path / "out.jsonl", filters=[parse_filter("blind<=0.5")])
-
-
-def test_near_duplicates_of_other_videos_can_be_filtered(tmp_path: Path) -> None:
-    other = asked(id="other/0000", parent=source("other", fingerprint="0" * 32))
-    report = export([asked(), other], "grpo", tmp_path / "out.jsonl", filters=[parse_filter("duplicate<=0.8")])
-    assert (report.num_rows, dict(report.filtered)) == (1, {"duplicate<=0.8": 1})
-
-
-def test_letters_are_balanced_and_stay_right(tmp_path: Path) -> None:
-    def question(i: int) -> Question:
-        return replace(CHOICE, question=f"What passes window {i}?", answer="A")
-
-    records = [asked(question(i), id=f"film/{i:04d}") for i in range(400)]
-    report = export(records, "grpo", tmp_path / "out.jsonl", balance_letters=True)
-    assert set(report.letters) == set("ABCD")
-    assert min(report.letters.values()) > 70  # 100 expected, 8.7 the standard deviation
-    for row in rows_of(tmp_path / "out.jsonl"):
-        letter = row["answer"][len("<answer>")]
-        assert f"{letter}. a red kite" in row["problem"]
-        assert sorted(line[3:] for line in row["problem"].splitlines()[1:]) == sorted(OPTIONS)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"reasoning": "Option C is wrong because nothing is green."},
-        {"reasoning": "So the answer is A."},
-        {"options": ("a kite", "a boat", "a bus", "none of the above")},
-    ],
-)  # fmt: skip
-def test_letters_that_words_hold_on_to_are_not_moved(change: dict[str, Any], tmp_path: Path) -> None:
-    records = [asked(replace(CHOICE, question=f"Q {i}?", **change), id=f"film/{i:04d}") for i in range(12)]
-    report = export(records, "grpo", tmp_path / "out.jsonl", balance_letters=True)
-    assert dict(report.letters) == {"B": 12}
-    assert 0 < report.letters_kept <= 12
-
-
-def test_the_card_accounts_for_every_question(tmp_path: Path) -> None:
-    records = [asked(), asked(replace(OPEN, answer=""), id="film/0001"), asked(id="film/0002")]
-    report = export(records, "grpo", tmp_path / "train.jsonl", lineage={"steps": {"parse": "0123"}})
-    card = json.loads(card_path(tmp_path / "train.jsonl").read_text())
-    assert card["num_questions"] == 3 == card["num_rows"] + card["num_duplicates"] + sum(card["refused"].values())
-    assert (card["form"], card["schema"], card["lineage"]) == ("grpo", "grpo.json", {"steps": {"parse": "0123"}})
-    assert card["sha256"] == report.sha256
-    assert str(tmp_path) not in json.dumps(card)
 
 
 # ------------------------------------------------------------------------------------------------------ the file

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_chains import CHOICE, OPEN, asked, blind_tested, good_turns, traced
+from made_chains import CHOICE, OPEN, asked, blind_tested, good_turns, traced, turn
 
 from longtake.datagen.export.items import Item, captions_of, read_item
 from longtake.datagen.quality.duplicates import likeness
@@ -60,6 +60,49 @@ def test_an_option_leaks_by_the_words_that_only_it_has() -> None:
     assert leak_of("Which kite passes?", "C", *options) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("question", "answer", "leaks"),
+    [
+        ("Why does he repair the bicycle?", "repairs bicycles", True),
+        ("Who is running?", "a runner who runs", True),
+        ("What is carried?", "He carries the box", True),
+        ("Which glass is used?", "glasses", True),
+        ("Who plays tennis?", "a singing man", False),
+        ("那个男人拿着红色的雨伞吗?", "红色的雨伞", True),
+        ("那个男人在哪里?", "红色的雨伞", False),
+        ("赤い傘はどこにありますか", "赤い傘", True),
+    ],
+)
+def test_leaks_are_found_in_other_forms_of_a_word_and_without_spaces(question: str, answer: str, leaks: bool) -> None:
+    assert (leak_of(question, answer) >= 0.5) == leaks
+
+
+def test_words_without_spaces_are_counted() -> None:
+    found = measure(item(Question("他在哪里？", "在 the kitchen", reasoning="他走进厨房。 Then he sits.")))
+    assert (found.question_words, found.answer_words, found.reasoning_words) == (4, 3, 8)
+
+
+def test_the_longest_option_is_told() -> None:
+    def longest(*options: str) -> float:
+        return measure(item(Question("What?", "B", options))).longest
+
+    assert longest("a bus", "a long red bus", "a dog") == 1.0
+    assert longest("a bus", "a dog", "a kite") == 0.0
+    assert longest("a bus", "a dog") == 0.0
+    assert measure(item(OPEN)).longest == 0.0
+
+
+def test_turns_with_a_thought_are_counted() -> None:
+    assert measure(read_item(traced(good_turns()))).thoughts == 1.0
+    assert measure(read_item(traced([*good_turns()[:1], turn("<answer>B</answer>")]))).thoughts == 0.5
+    assert measure(item()).thoughts is None
+
+
+def test_tries_without_a_verdict_are_no_share() -> None:
+    assert measure(read_item(blind_tested(asked(), right=1, usable=2))).blind == 0.5
+    assert measure(read_item(blind_tested(asked(), right=0, usable=0))).blind is None
+
+
 def test_traces_and_blind_tests_are_measured_from_their_records() -> None:
     chain = blind_tested(traced(good_turns()), right=1)
     found = measure(read_item(chain))
@@ -88,6 +131,13 @@ def test_likeness_is_to_earlier_texts_only() -> None:
     assert likeness(texts) == [0.0, 0.0, 1.0]
     assert likeness([]) == []
     assert likeness(["", "", "one"]) == [0.0, 1.0, 0.0]
+
+
+def test_likeness_without_spaces() -> None:
+    texts = ["那个男人拿着红色的雨伞走进厨房", "谁在浇花", "那个女人拿着红色的雨伞走进厨房"]
+    first, other, alike = likeness(texts)
+    assert (first, other) == (0.0, 0.0)
+    assert alike > 0.6
 
 
 def test_changed_copies_among_thousands_are_found_in_seconds() -> None:

@@ -77,17 +77,18 @@ def test_the_numbers_are_those_of_the_json(tmp_path: Path) -> None:
         blind_tested(asked(), right=4),
         blind_tested(asked(OPEN, id="film/0001"), right=1),
         blind_tested(traced(good_turns(), parent=asked(replace(CHOICE, question="Q?"), id="film/0002")), right=1),
+        blind_tested(asked(replace(OPEN, question="Why?"), id="film/0003"), right=0, usable=0),
     ]
     numbers = report_json(records, STATUS)
-    assert (numbers["num_questions"], numbers["num_videos"], numbers["num_traces"], numbers["num_open"]) == (3, 1, 1, 1)
+    assert (numbers["num_questions"], numbers["num_videos"], numbers["num_traces"], numbers["num_open"]) == (4, 1, 1, 2)
     assert numbers["letters"] == {"A": 0, "B": 2, "C": 0, "D": 0}
-    assert numbers["question_types"] == {"plot": 1, "temporal": 2}
-    assert numbers["blind_share"] == 0.5
+    assert numbers["question_types"] == {"plot": 2, "temporal": 2}
+    assert (numbers["blind_share"], numbers["num_blind_unusable"], numbers["longest_share"]) == (0.5, 1, 0.0)
     orjson.dumps(numbers)
     data = report_of(records, tmp_path).data
     assert {name: data[name] for name in numbers} == numbers
-    assert data["columns"]["blind"] == [1.0, 0.25, 0.25]
-    assert data["columns"]["score"] == [None, None, 1.0]
+    assert data["columns"]["blind"] == [1.0, 0.25, 0.25, None]
+    assert data["columns"]["score"] == [None, None, 1.0, None]
 
 
 def test_nothing_a_model_wrote_becomes_markup(tmp_path: Path) -> None:

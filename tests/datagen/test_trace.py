@@ -124,6 +124,13 @@ CUT = ModelOutput(Message("assistant", ("<think>So long",)), "m", "length")
     ("replies", "settings", "reason"),
     [
         ([LOOK, "<answer>a key</answer>"], SMALL, r"contains gives 0\.00, and 1\.00 is asked for: answered 'a key'"),
+        (
+            [LOOK, "<answer>not a green umbrella</answer>"],
+            SMALL,
+            "it hedges: it denies the right answer: answered 'not",
+        ),
+        ([LOOK, "<answer>a green umbrella, or perhaps a key</answer>"], SMALL, "it hedges: 'or'"),
+        ([LOOK, "<answer>I cannot tell; maybe a green umbrella</answer>"], SMALL, "it hedges: 'cannot tell'"),
         ([RIGHT], SMALL, "without looking"),
         ([("crop_video", {"start_time": 90, "end_time": 95}), RIGHT], SMALL, "without looking"),
         ([LOOK, "<abstain>too dark</abstain>"], SMALL, "abstained: too dark"),
@@ -136,6 +143,21 @@ CUT = ModelOutput(Message("assistant", ("<think>So long",)), "m", "length")
             [("crop_video", {"start_time": 6, "end_time": 24}), "<answer>green umbrella</answer>"],
             settings_with(min_temporal_iou=0.3),
             r"looked_iou gives 0\.10",
+        ),
+        (
+            [("crop_video", {"start_time": 12, "end_time": 24}), RIGHT],
+            settings_with(min_temporal_iou=0.3),
+            "iou gives 0",
+        ),
+        (
+            [LOOK, ("crop_video", {"start_time": 20, "end_time": 24}), RIGHT],
+            settings_with(min_temporal_iou=0.3),
+            "gives 0",
+        ),
+        (
+            [[("crop_video", {"start_time": 3 * i, "end_time": 3 * i + 4}) for i in range(8)], RIGHT],
+            settings_with(min_temporal_iou=0.3),
+            r"looked_iou gives 0\.17",
         ),
     ],
 )
@@ -150,14 +172,26 @@ def test_a_trace_may_be_kept_that_called_no_tool(film: Path) -> None:
     assert read(made(film, ScriptedModel([RIGHT]), settings=settings_with(require_tool=False))).answer is not None
 
 
-def test_what_was_cropped_or_stated_is_compared_with_the_gold_span(film: Path) -> None:
+def test_what_was_cropped_last_is_compared_with_the_gold_span(film: Path) -> None:
     strict = settings_with(min_temporal_iou=0.9)
     far: Reply = ("crop_video", {"start_time": 12, "end_time": 24})
-    for replies in ([LOOK, "<answer>green umbrella</answer>"], [far, RIGHT]):
+    halves: Reply = [("crop_video", {"start_time": 4, "end_time": 6}), ("crop_video", {"start_time": 6, "end_time": 8})]
+    for replies in ([LOOK, RIGHT], [far, LOOK, RIGHT], [far, halves, RIGHT]):
         value = made(film, ScriptedModel(replies), settings=strict)
         assert [score["value"] for score in value["scores"]] == [1.0, 1.0]  # type: ignore[index,union-attr]
+    apart = replace(OPEN, spans=(TimeSpan(4.0, 8.0), TimeSpan(12.0, 24.0)))
+    for replies in ([LOOK, RIGHT], [far, RIGHT], [[LOOK, far], RIGHT]):
+        assert read(made(film, ScriptedModel(replies), apart, strict)).answer
     with pytest.raises(FormatError, match="no time range"):
         made(film, ScriptedModel([LOOK, RIGHT]), replace(OPEN, spans=()), strict)
+
+
+def test_a_run_that_cropped_nothing_is_measured_by_what_it_states(film: Path) -> None:
+    words = settings_with(min_temporal_iou=0.9, tools=("search_text",))
+    search: Reply = ("search_text", {"query": "umbrella"})
+    assert read(made(film, ScriptedModel([search, RIGHT]), settings=words)).answer
+    with pytest.raises(RejectedError, match="looked nowhere"):
+        made(film, ScriptedModel([search, "<answer>green umbrella</answer>"]), settings=words)
 
 
 @pytest.mark.parametrize("error", [ModelConnectionError("gone"), ModelRateLimitError("slow"), ModelRequestError("bad")])

@@ -1,7 +1,8 @@
 """A trace as LongVT's training conversation (iMCoTT): think, call ``crop_video``, see, ..., think, answer.
 
 The model's own words are kept but for markup: special tokens and the tags that build the form are taken out of them,
-so that every tag in the result was put there here. What cannot be said in the form is refused with a reason.
+so that every tag in the result was put there here. A call that failed is a turn like any other, with what the tool
+said: going on from there is worth learning. What cannot be said in the form is refused with a reason.
 """
 
 from __future__ import annotations
@@ -19,31 +20,43 @@ from ...types import JSON, Frames, ToolCall, ToolResult, ToolSpec, Trace, Turn
 from ..values import Question
 from .frame_urls import FrameUrls
 from .items import Item
+from .marks import MARK, scrubbed
 
-__all__ = ["CROP_VIDEO", "ask_text", "conversation", "problem_text", "scrubbed", "system_text", "thought_of"]
-
-
-def _object(**kinds: str) -> dict[str, JSON]:
-    properties: dict[str, JSON] = {name: {"type": kind} for name, kind in kinds.items()}
-    return {"type": "object", "properties": properties, "required": list(kinds)}
+__all__ = ["CROP_VIDEO", "ask_text", "conversation", "problem_text", "system_text", "thought_of"]
 
 
+def _object(required: str, optional: str = "") -> dict[str, JSON]:
+    """The schema of arguments; ``name:type`` each."""
+    pairs = [pair.partition(":") for pair in f"{required} {optional}".split()]
+    properties: dict[str, JSON] = {name: _LISTS.get(kind, {"type": kind}) for name, _, kind in pairs}
+    return {"type": "object", "properties": properties, "required": [p.partition(":")[0] for p in required.split()]}
+
+
+_LISTS: Mapping[str, dict[str, JSON]] = {"numbers": {"type": "array", "items": {"type": "number"}}}
 CROP_VIDEO = ToolSpec(
     "crop_video",
     "Look closely at a part of the video: returns its frames, each with its time.",
-    _object(video_path="string", start_time="number", end_time="number"),
+    _object("video_path:string start_time:number end_time:number"),
 )
 _TOOLS: Mapping[str, ToolSpec] = {
     spec.name: spec
     for spec in (
         CROP_VIDEO,
-        ToolSpec("search_text", "Search the words said or shown in the video.", _object(query="string")),
+        ToolSpec(
+            "search_text",
+            "Search the words said or shown in the video; source is where to look, all if left out.",
+            _object("query:string", "source:string"),
+        ),
         ToolSpec(
             "read_text",
-            "Read all words said or shown in a part of the video.",
-            _object(start_time="number", end_time="number"),
+            "Read all words said or shown in a part of the video; source is which words, all if left out.",
+            _object("start_time:number end_time:number", "source:string"),
         ),
-        ToolSpec("zoom", "Look at the picture of one moment in detail.", _object(time="number")),
+        ToolSpec(
+            "zoom",
+            "Look at the picture of one moment in detail; box is left, top, right, bottom from 0 to 1, or left out.",
+            _object("time:number", "box:numbers"),
+        ),
     )
 }
 """LongVT's tool, and those that the `crop` agent offers beside it; times are seconds."""
@@ -51,8 +64,6 @@ _INSTRUCTION = (
     "Think first, call a tool where you must look closer, then answer. Write <think>...</think>, then either"
     " <tool_call>...</tool_call> or <answer>...</answer>."
 )
-_MEDIA = re.compile(r"<\s*/?\s*(?:image|video)\s*/?\s*>|<\|[^<>|]{1,40}\|>", re.IGNORECASE)
-_FORM = re.compile(r"<\s*/?\s*(?:think|thinking|reasoning|answer|tool_call|tool_response)\s*>", re.IGNORECASE)
 _SAID_LAST = re.compile(r"<(answer|abstain|evidence)\b[^>]*>.*?</\1>", re.IGNORECASE | re.DOTALL)
 
 Message = dict[str, JSON]
@@ -96,15 +107,6 @@ def conversation(item: Item, urls: FrameUrls) -> list[Message]:
     shown = sum(len(p) for turn in trace.turns for r in turn.results for p in r.content if isinstance(p, Frames))
     _check(messages, shown)
     return messages
-
-
-def scrubbed(text: str, *, form: bool = False) -> str:
-    """``text`` without placeholders of media and special tokens, which a trainer would take for real ones.
-
-    With ``form`` without the tags that build the conversation too."""
-    while (clean := _FORM.sub("", _MEDIA.sub("", text)) if form else _MEDIA.sub("", text)) != text:
-        text = clean
-    return text
 
 
 def _answered(item: Item) -> Trace:
@@ -159,17 +161,22 @@ def _call(item: Item, call: ToolCall) -> ToolCall:
         raise RejectedError("a tool call of the trace is not valid JSON")
     if call.name not in _TOOLS:
         raise RejectedError(f"the trace calls {call.name[:40]!r}; this form knows {', '.join(_TOOLS)}")
-    known = dict(call.arguments)
+    shape = _TOOLS[call.name].parameters
+    names, required = cast("dict[str, JSON]", shape["properties"]), cast("list[JSON]", shape["required"])
+    given: dict[str, JSON] = {**call.arguments, "video_path": item.source.video}
+    # what the schema does not list did nothing
+    known = {name: _plain(given[name]) for name in names if name in given}
     try:
         for name in ("start_time", "end_time", "time"):
-            if name in known or name in cast("list[JSON]", _TOOLS[call.name].parameters["required"]):
+            if name in known or name in required:
                 known[name] = parse_seconds(known.get(name))
     except SpanError as e:
         raise RejectedError("a call of the trace has times that cannot be read") from e
-    if call.name == CROP_VIDEO.name:  # in LongVT's order, and nothing else
-        times: dict[str, JSON] = {name: known[name] for name in ("start_time", "end_time")}
-        known = {"video_path": item.source.video, **times}
     return ToolCall(call.id, call.name, known)
+
+
+def _plain(value: JSON) -> JSON:
+    return scrubbed(value, form=True) if isinstance(value, str) else value
 
 
 def _seen(item: Item, result: ToolResult, urls: FrameUrls) -> Message:
@@ -197,7 +204,7 @@ def _check(messages: list[Message], num_frames: int) -> None:
     """As many media as placeholders: the parts are the placeholders, so no text may hold one."""
     parts = [cast("Mapping[str, JSON]", p) for m in messages for p in cast("list[JSON]", m["content"])]
     kinds = [part["type"] for part in parts]
-    if any(_MEDIA.search(str(part["text"])) for part in parts if part["type"] == "text"):
+    if any(MARK.search(str(part["text"])) for part in parts if part["type"] == "text"):
         raise RejectedError("a placeholder of an image or a video stands in a text")
     if kinds.count("image_url") != num_frames or kinds.count("video_url") != 1:
         raise RejectedError("there are not as many media as the trace showed")

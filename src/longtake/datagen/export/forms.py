@@ -6,31 +6,27 @@ is filled in.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
 
 import orjson
 
-from ...agents.prompt import LETTERS
 from ...errors import RejectedError
 from ...types import JSON, Trace, to_json
 from ..values import Question
-from .conversation import ask_text, conversation, problem_text, scrubbed, system_text
+from .conversation import ask_text, conversation, problem_text, system_text
 from .frame_urls import FrameUrls
 from .items import Item
+from .marks import scrubbed
 from .rows import FormName
 
-__all__ = ["FORMS", "Row", "balanced"]
+__all__ = ["FORMS", "Row"]
 
 Row = dict[str, JSON]
 _DATA_SOURCE = "longtake"
 _VERL_LOOK: Mapping[str, JSON] = {"fps": 1.0, "min_frames": 1, "max_frames": 512, "max_pixels": 224 * 224}
 """How much of a video a policy sees at first: LongVT's overview."""
-_A_AS_LETTER = re.compile(r"\b(?:options?|answers?|choices?|letters?)\W+(?:is\W+)?A\b|\(A\)|\bA[.):]")
-_OTHER_OPTIONS = re.compile(r"\b(?:above|below|both|neither|(?:all|none) of)\b", re.IGNORECASE)
 
 
 def _problem(item: Item, index: int, urls: FrameUrls) -> Row:
@@ -65,8 +61,7 @@ def _longvt(item: Item, index: int, urls: FrameUrls) -> Row:
 
 def _verl(item: Item, index: int, urls: FrameUrls) -> Row:
     del urls
-    answer, spans = _answer(item), item.question.spans
-    segment: list[JSON] = [min(s.start for s in spans), max(s.end for s in spans)] if spans else []
+    answer = _answer(item)
     return {
         "data_source": _DATA_SOURCE,
         "prompt": [
@@ -82,7 +77,7 @@ def _verl(item: Item, index: int, urls: FrameUrls) -> Row:
             "id": item.id,
             "question": problem_text(item.question),
             "answer": answer,
-            "video_segment": segment,
+            "video_segment": _segment(item.question),
             "need_tools_kwargs": True,
             "tools_kwargs": {"crop_video": {"create_kwargs": {"video_path": item.source.video}}},
         },
@@ -135,9 +130,16 @@ def _answer(item: Item) -> str:
             raise RejectedError("the answer names none of the options")
         return item.letter
     answer = scrubbed(item.question.answer, form=True).strip()
-    if not answer or "<" in answer:
-        raise RejectedError("the answer is empty or holds markup")
+    if not answer:
+        raise RejectedError("the answer is empty")
     return answer
+
+
+def _segment(question: Question) -> list[JSON]:
+    """Start and end of the longest span, the first of equal ones: LongVT's reward compares one crop with one segment,
+    and what lies between two spans shows nothing."""
+    longest = max(question.spans, key=lambda span: (span.duration, -span.start), default=None)
+    return [] if longest is None else [longest.start, longest.end]
 
 
 def _reasoning(question: Question) -> str:
@@ -170,34 +172,3 @@ def _moved(value: JSON, here: str, there: str) -> JSON:
             return {name: _moved(part, here, there) for name, part in value.items()}
         case _:
             return value
-
-
-# ------------------------------------------------------------------------------------------- letters in balance
-
-
-def balanced(item: Item) -> Item | None:
-    """The item with the right option at a place drawn from its id, so that over many items the letters are even.
-
-    The other options keep their order. None when its words speak of letters or of the order of the options, or when
-    there is a trace, whose conversation shows the options as they were."""
-    options, right = item.question.options, item.right
-    if right is None:
-        return item
-    place = int(hashlib.sha256(item.id.encode()).hexdigest(), 16) % len(options)
-    if place == right:
-        return item
-    if item.trace is not None or _names_letters(item.question):
-        return None
-    others = [*options[:right], *options[right + 1 :]]
-    moved = (*others[:place], options[right], *others[place:])
-    return replace(item, question=replace(item.question, options=moved, answer=LETTERS[place]))
-
-
-def _names_letters(question: Question) -> bool:
-    """Whether the words of a question or its reasoning hold on to letters or to the order of the options."""
-    texts = (question.question, question.reasoning, *question.options)
-    known = "".join(LETTERS[1 : len(question.options)])
-    letter = re.compile(rf"(?<![\w'’])[{known}](?![\w'’])") if known else _A_AS_LETTER
-    if any(letter.search(text) or _A_AS_LETTER.search(text) for text in texts):
-        return True
-    return any(_OTHER_OPTIONS.search(option) for option in question.options)

@@ -30,9 +30,11 @@ _CAPTIONS = TypeAdapter(tuple[Caption, ...])
 
 @dataclass(frozen=True, slots=True)
 class BlindTest:
-    """How often a model that saw nothing of the video was right: ``right`` of ``tries``, and what it said."""
+    """How often a model that saw nothing of the video was right: ``right`` of the ``usable`` of ``tries``, and what it
+    said. A try is usable if it gave a verdict: an answer, be it none of the options, or that there is none."""
 
     tries: int
+    usable: int
     right: int
     answers: tuple[str, ...] = ()
 
@@ -74,7 +76,7 @@ def read_item(record: Record) -> Item:
     blind: BlindTest | None = None
     at: Record | None = record
     while at is not None:
-        value = at.load()
+        value = at.value
         try:
             if isinstance(value.get("question"), str) and "answer" in value:
                 question = _QUESTION.validate_python(dict(value))
@@ -95,7 +97,7 @@ def captions_of(record: Record) -> tuple[Caption, ...]:
     """The captions of the record's video: the nearest ``captions`` or ``events`` before it; () without any."""
     at: Record | None = record
     while at is not None:
-        found = _listed(at.load())
+        found = _listed(at.value)
         if found is not None:
             return _CAPTIONS.validate_python(found)
         at = at.parents[0] if at.parents else None

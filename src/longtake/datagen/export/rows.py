@@ -1,18 +1,22 @@
 """The rows that exports write, as types: they check every row and give the published JSON Schemas.
 
-The schemas in ``schemas/`` are written by `write_schemas`, never by hand.
+What a JSON Schema cannot say is checked here only: the order of messages, an answer that is none of the options. The
+schemas in ``schemas/`` are written by `write_schemas`, never by hand.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, Json, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, TypeAdapter, model_validator
 
 from ...store import write_atomic
 from ...types import JSON, Trace
+from .marks import MARK
 
 __all__ = [
     "ROWS",
@@ -28,52 +32,81 @@ __all__ = [
 
 FormName: TypeAlias = Literal["longvideo-reason", "chat", "grpo", "verl", "longvt", "traces"]
 
-Text: TypeAlias = Annotated[str, Field(min_length=1)]
-TaggedAnswer: TypeAlias = Annotated[str, Field(pattern=r"^<answer>[^<]+</answer>$")]
+_END = r"(?![\s\S])"  # what $ means to some, a line break before the end to others
+_SCHEME = r"(?:[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*:/|data:)"
+_UPWARDS = rf"(?:[\s\S]*[/\\])?\.\.(?:[/\\]|{_END})"
+
+
+def _unmarked(text: str) -> str:
+    if found := MARK.search(text):
+        raise ValueError(f"{found[0]!r} would be taken for a placeholder or a special token")
+    return text
+
+
+Text: TypeAlias = Annotated[str, Field(pattern=r"\S")]
+Words: TypeAlias = Annotated[
+    Text, AfterValidator(_unmarked), Field(json_schema_extra={"not": {"pattern": MARK.pattern}})
+]
+TaggedAnswer: TypeAlias = Annotated[
+    str,
+    Field(pattern=rf"^<answer>(?!\s*</answer>)(?:(?!</?answer>)[\s\S])+</answer>{_END}"),
+    AfterValidator(_unmarked),
+]
 VideoPath: TypeAlias = Annotated[
-    str, Field(min_length=1, pattern=r"^[^/\\]", description="The video file, from the folder of videos on.")
+    str,
+    Field(
+        pattern=rf"^(?!{_SCHEME})(?!{_UPWARDS})[^/\\]",
+        description="The video file, from the folder of videos on: no absolute path, no ``..``, no scheme.",
+    ),
 ]
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # the other engine has no lookahead
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, regex_engine="python-re")
 
 
-class LongVideoReasonRow(_Row):
+class _Problem(_Row):
+    """A question and its answer, which is one of the options if there are some."""
+
+    problem_id: Text
+    problem: Annotated[Words, Field(description="The question; its lettered options on lines after it.")]
+    data_type: Literal["video"]
+    problem_type: Literal["temporal", "goal", "plot", "spatial", "detail"]
+    videos: VideoPath
+    answer: TaggedAnswer
+
+    @model_validator(mode="after")
+    def _answer_is_an_option(self) -> Self:
+        listed = re.findall(r"^([A-Z])\. ", self.problem, re.MULTILINE)
+        said = self.answer.removeprefix("<answer>").removesuffix("</answer>")
+        if "".join(listed).startswith("AB") and re.fullmatch("[A-Z]", said) and said not in listed:
+            raise ValueError(f"the answer {said} is none of the options {', '.join(listed)}")
+        return self
+
+
+class LongVideoReasonRow(_Problem):
     """LongVideo-Reason's released form: one question with its options, its reasoning and its answer."""
 
-    problem_id: Text
-    problem: Annotated[str, Field(min_length=1, description="The question; its lettered options on lines after it.")]
-    data_type: Literal["video"]
-    problem_type: Literal["temporal", "goal", "plot", "spatial", "detail"]
-    reasoning: Text
-    videos: VideoPath
-    answer: TaggedAnswer
+    reasoning: Words
 
 
-class GrpoRow(_Row):
+class GrpoRow(_Problem):
     """LongVideo-Reason's form for GRPO: no reasoning, since the policy writes it."""
-
-    problem_id: Text
-    problem: Text
-    data_type: Literal["video"]
-    problem_type: Literal["temporal", "goal", "plot", "spatial", "detail"]
-    videos: VideoPath
-    answer: TaggedAnswer
 
 
 # ---------------------------------------------------------------------------------------------- conversations
 
 
 class Url(_Row):
-    url: Text
+    url: VideoPath
 
 
 class Picture(_Row):
     url: Annotated[
         str,
         Field(
-            pattern=r"(#t=\d+(\.\d+)?(&xywh=percent:[0-9.,]+)?|\.jpg)$",
+            pattern=rf"(#t=\d+(\.\d+)?(&xywh=percent:[0-9.,]+)?|\.jpg){_END}",
             description="A JPEG file, from this file's folder on, or FILE#t=SECONDS: the picture of that video then.",
         ),
     ]
@@ -83,7 +116,7 @@ class Picture(_Row):
 
 class TextPart(_Row):
     type: Literal["text"]
-    text: str
+    text: Annotated[str, AfterValidator(_unmarked)]
 
 
 class VideoPart(_Row):
@@ -104,7 +137,30 @@ class ChatMessage(_Row):
     content: Annotated[list[Part], Field(min_length=1)]
 
 
-Messages: TypeAlias = Annotated[list[ChatMessage], Field(min_length=2)]
+def _ordered(messages: list[ChatMessage]) -> list[ChatMessage]:
+    """A system message at most, the user with the one video, and from then on what is said, ending with words of the
+    assistant. Tools speak after the assistant or each other, the assistant never twice in a row."""
+    roles = [message.role for message in messages]
+    first = roles[0] == "system"
+    if roles[first : first + 2] != ["user", "assistant"] or roles[-1] != "assistant" or "system" in roles[1:]:
+        raise ValueError(f"messages begin with system (or not), user, assistant, and end with assistant: {roles}")
+    for before, after in pairwise(roles):
+        if (before, after) in (("assistant", "assistant"), ("user", "tool"), ("user", "user")):
+            raise ValueError(f"a message of {after} follows one of {before}")
+    videos = [i for i, message in enumerate(messages) for part in message.content if part.type == "video_url"]
+    if videos != [int(first)]:
+        raise ValueError("the first message of the user holds the one video")
+    for message in messages:
+        if not any(part.type != "text" or part.text.strip() for part in message.content):
+            raise ValueError(f"a message of {message.role} is empty")
+    return messages
+
+
+Messages: TypeAlias = Annotated[
+    list[ChatMessage],
+    Field(min_length=2, description="System or not, the user with the video, then assistant, tool and user in turns."),
+    AfterValidator(_ordered),
+]
 
 
 class ChatRow(_Row):
@@ -119,7 +175,10 @@ class LongVTRow(_Row):
 
     id: Text
     data_source: Text
-    messages: Annotated[Json[Messages], Field(description="The messages as JSON text.")]
+    messages: Annotated[
+        Json[Messages],
+        Field(description="The messages as JSON text.", json_schema_extra={"pattern": r"^\s*\[\s*\{[\s\S]*\}\s*\]"}),
+    ]
 
 
 # ------------------------------------------------------------------------------------------- verl's RL rows
@@ -160,11 +219,15 @@ class VerlExtra(_Row):
     split: Text
     index: int
     id: Text
-    question: Text
+    question: Words
     answer: Text
     video_segment: Annotated[
         list[float],
-        Field(max_length=2, description="Start and end in seconds of what the answer rests on; empty if unknown."),
+        Field(
+            max_length=2,
+            description="Start and end in seconds of what the answer rests on, the longest span if there are several;"
+            " empty if unknown.",
+        ),
     ]
     need_tools_kwargs: bool
     tools_kwargs: VerlTools

@@ -19,12 +19,14 @@ from pydantic import ValidationError
 from ...errors import ConfigError, RejectedError, VideoError, VideoNotFoundError
 from ...store import digest, write_atomic
 from ...types import JSON
-from ..quality.measures import Filter, duplicates, measure
+from ..quality.measures import Filter, duplicates, left_out
 from ..step import Record
-from .conversation import scrubbed, thought_of
-from .forms import FORMS, Row, balanced
+from .conversation import thought_of
+from .forms import FORMS, Row
 from .frame_urls import FrameFiles, FrameUrls, frame_urls
 from .items import Item, read_item
+from .letters import balanced
+from .marks import scrubbed
 from .rows import ROWS, FormName, row_schema
 from .tables import Table, open_table
 
@@ -92,11 +94,12 @@ def export(
 ) -> ExportReport:
     """Writes the questions of ``records`` (ends of a chain) as rows of ``form`` to ``out``, .jsonl or .parquet.
 
+    ``filters``: the likeness to earlier questions is measured among what the others leave and the form can say.
     ``media`` is a folder for frames as JPEG files (`FrameFiles`; needs ``root``, the folder of the videos); without
     it frames are named as moments of their video. ``balance_letters`` moves right options (`balanced`).
-    ``max_per_question``: so many rows, of those first by id, for the same question about the same video. ``lineage``
-    goes into the card as it is. Raises `ConfigError`, `StoreError`, `MissingExtraError`, or `VideoNotFoundError` when
-    ``media`` needs a video that is not under ``root``."""
+    ``max_per_question``: so many rows, of those that pass and come first by id, for the same question about the same
+    video. ``lineage`` goes into the card as it is. Raises `ConfigError`, `StoreError`, `MissingExtraError`, or
+    `VideoNotFoundError` when ``media`` needs a video that is not under ``root``."""
     name = form_named(form)
     if max_per_question < 1:
         raise ConfigError(f"max_per_question must be at least 1, got {max_per_question}")
@@ -104,12 +107,9 @@ def export(
         raise ConfigError("frames as files need root, the folder of the videos")
     urls = frame_urls if media is None or root is None else FrameFiles(media, root=root, beside=out.parent)
     ordered = sorted(records, key=lambda record: record.id)
-    alike = dict[str, float]()
-    if any(one.measure == "duplicate" for one in filters):
-        alike = duplicates(map(read_item, ordered))
     counts = _Counts()
     with open_table(out, row_schema(name)) as table:
-        kept = _kept(ordered, filters, alike, counts)
+        kept = _kept(ordered, name, filters, counts)
         if balance_letters:
             kept = _balanced(kept, counts)
         _write(table, name, kept, urls, max_per_question, counts)
@@ -128,19 +128,43 @@ def export(
     return report
 
 
-def _kept(
-    records: Iterable[Record], filters: Sequence[Filter], alike: Mapping[str, float], counts: _Counts
-) -> Iterator[Item]:
+def _kept(records: Sequence[Record], form: FormName, filters: Sequence[Filter], counts: _Counts) -> Iterator[Item]:
     """The items that pass every filter; one that does not is counted under the first it fails."""
+    others = [one for one in filters if one.measure != "duplicate"]
+    alike = _alike(records, form, others) if len(others) < len(filters) else {}
+    in_turn = [*others, *(one for one in filters if one.measure == "duplicate")]
     for record in records:
         item = read_item(record)
         counts.questions += 1
-        measures = measure(item, alike.get(item.id)) if filters else None
-        failed = next((one for one in filters if measures is not None and not one.keeps(measures)), None)
+        failed = left_out(item, in_turn, alike.get(_same(item), 0.0))
         if failed is None:
             yield item
         else:
-            counts.filtered[str(failed)] += 1
+            counts.filtered[failed] += 1
+
+
+def _alike(records: Sequence[Record], form: FormName, filters: Sequence[Filter]) -> dict[bytes, float]:
+    """How much each question is like an earlier one, of those that pass ``filters`` and fit the form: what is left out
+    takes nobody's place. Rows of one question about one video count once; how many there may be is another setting."""
+    first = dict[bytes, str]()
+
+    def fitting() -> Iterator[Item]:
+        for record in records:
+            item = read_item(record)
+            if _same(item) not in first and left_out(item, filters) is None and _fits(form, item):
+                first[_same(item)] = item.id
+                yield item
+
+    found = duplicates(fitting())
+    return {same: found[id_] for same, id_ in first.items()}
+
+
+def _fits(form: FormName, item: Item) -> bool:
+    try:
+        _checked(form, FORMS[form](item, 0, frame_urls))
+    except RejectedError:
+        return False
+    return True
 
 
 def _balanced(items: Iterable[Item], counts: _Counts) -> Iterator[Item]:
@@ -155,7 +179,7 @@ def _write(
 ) -> None:
     asked = Counter[bytes]()
     for item in items:
-        same = hashlib.blake2b(f"{item.source.fingerprint}\n{_question(item)}".encode(), digest_size=16).digest()
+        same = _same(item)
         if asked[same] >= max_per_question:
             counts.duplicates += 1
             continue
@@ -175,10 +199,11 @@ def _write(
             counts.without_thinking += not all(map(thought_of, item.trace.turns))
 
 
-def _question(item: Item) -> str:
-    """The question and its options as a text, whatever order the options are in."""
+def _same(item: Item) -> bytes:
+    """The same for the same question about the same video, whatever order the options are in."""
     parts = [item.question.question, *sorted(item.question.options)]
-    return "\n".join(" ".join(scrubbed(part).casefold().split()) for part in parts)
+    question = "\n".join(" ".join(scrubbed(part).casefold().split()) for part in parts)
+    return hashlib.blake2b(f"{item.source.fingerprint}\n{question}".encode(), digest_size=16).digest()
 
 
 def _checked(form: FormName, row: Row) -> Row:

@@ -29,6 +29,7 @@ __all__ = [
     "duplicates",
     "histogram",
     "leak",
+    "left_out",
     "measure",
     "parse_filter",
 ]
@@ -39,10 +40,12 @@ class Measures:
     """Numbers about one question; None where there is nothing to measure.
 
     ``question_words`` counts the options too, ``reasoning_words`` all that was thought in a trace. ``span_seconds`` is
-    the length of the video that the answer rests on, overlaps once. ``duplicate`` is the likeness in [0, 1] to an
-    earlier question of any video (`duplicates`). ``leak`` in [0, 1] says how much the question gives the answer away,
-    ``blind`` the share of text-only tries that were right, ``score`` the least score of the trace, ``num_calls`` its
-    tool calls."""
+    the length of the video that the answer rests on, overlaps once. ``leak`` in [0, 1] says how much the question gives
+    the answer away. ``longest`` is 1 if the right option is longer than every other, else 0: where it often is, a model
+    learns to take the longest. ``duplicate`` is the likeness in [0, 1] to an earlier question of any video
+    (`duplicates`). ``blind`` is the share of right answers among the text-only tries that gave a verdict; None too if
+    none did. ``score`` is the least score of the trace, ``num_calls`` its tool calls, ``thoughts`` the share of its
+    turns with a word of thought."""
 
     question_words: int
     answer_words: int
@@ -50,10 +53,12 @@ class Measures:
     num_spans: int
     span_seconds: float
     leak: float
+    longest: float = 0.0
     duplicate: float | None = None
     blind: float | None = None
     score: float | None = None
     num_calls: int | None = None
+    thoughts: float | None = None
 
 
 MEASURES = tuple(field.name for field in fields(Measures))
@@ -62,6 +67,7 @@ _MISSING = {
     "blind": "run the recipe with its blind step first",
     "score": "only traces are scored",
     "num_calls": "only traces call tools",
+    "thoughts": "only traces have turns",
 }
 
 
@@ -69,6 +75,7 @@ def measure(item: Item, duplicate: float | None = None) -> Measures:
     """The measures of one question; ``duplicate`` is found over all of them, by `duplicates`."""
     question, scores = item.question, [score.value for score in item.scores if score.value is not None]
     answer = question.answer if item.right is None else question.options[item.right]
+    turns = item.trace.turns if item.trace else ()
     return Measures(
         question_words=sum(map(num_words, (question.question, *question.options))),
         answer_words=num_words(answer),
@@ -76,10 +83,12 @@ def measure(item: Item, duplicate: float | None = None) -> Measures:
         num_spans=len(question.spans),
         span_seconds=_covered(question.spans),
         leak=leak(item),
+        longest=_longest(item),
         duplicate=duplicate,
-        blind=item.blind.right / item.blind.tries if item.blind and item.blind.tries else None,
+        blind=item.blind.right / item.blind.usable if item.blind and item.blind.usable else None,
         score=min(scores, default=None),
-        num_calls=None if item.trace is None else sum(len(turn.calls) for turn in item.trace.turns),
+        num_calls=None if item.trace is None else sum(len(turn.calls) for turn in turns),
+        thoughts=sum(bool(thought_of(turn)) for turn in turns) / len(turns) if turns else None,
     )
 
 
@@ -87,7 +96,9 @@ def leak(item: Item) -> float:
     """How much of the answer stands in the question, in [0, 1].
 
     An open answer: the share of its content words that the question has. An option: that share of the words no other
-    option has, less the greatest such share of another option, since then the question points at none."""
+    option has, less the greatest such share of another option, since then the question points at none. A question that
+    offers its alternatives itself ("three or four?") gives an open answer away by this, and so does a line with a gap
+    where the missing word stands elsewhere in it."""
     asked = content_words(item.question.question)
     options, right = item.question.options, item.right
     if right is None:
@@ -111,6 +122,14 @@ def _reasoning(item: Item) -> str:
     if item.trace is None:
         return item.question.reasoning
     return " ".join(map(thought_of, item.trace.turns))
+
+
+def _longest(item: Item) -> float:
+    if item.right is None:
+        return 0.0
+    lengths = [len(option.strip()) for option in item.question.options]
+    right = lengths.pop(item.right)
+    return float(all(right > length for length in lengths))
 
 
 def _share(words: frozenset[str], asked: frozenset[str]) -> float:
@@ -164,6 +183,19 @@ def parse_filter(text: str) -> Filter:
     if not math.isfinite(limit):
         raise ConfigError(f"{allowed}; {match[3]!r} is not a number")
     return Filter(match[1], "<=" if match[2] == "<=" else ">=", limit)
+
+
+def left_out(item: Item, filters: Sequence[Filter], duplicate: float | None = None) -> str | None:
+    """The filter that leaves a question out, the first of them, or None if it stays. Raises what `Filter.keeps` does.
+
+    A blind test of which no try could be used is no verdict: its question does not pass a filter on it."""
+    measures = measure(item, duplicate) if filters else None
+    for one in filters:
+        if one.measure == "blind" and item.blind is not None and not item.blind.usable:
+            return f"{one}: no try could be used"
+        if measures is not None and not one.keeps(measures):
+            return str(one)
+    return None
 
 
 # ---------------------------------------------------------------------------------------------- distributions

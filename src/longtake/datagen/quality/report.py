@@ -30,7 +30,9 @@ __all__ = ["report_json", "write_report"]
 def report_json(records: Iterable[Record], status: JSON) -> dict[str, JSON]:
     """The numbers of the report: ``status`` as given (of the run's steps), counts, letters, and each measure's spread.
 
-    A measure that no question has is null. Raises `StoreError` for a record that comes from no question."""
+    A measure that no question has is null. ``longest_share`` is of the questions with options, ``blind_share`` of
+    those whose blind test gave a verdict; ``num_blind_unusable`` gave none. Raises `StoreError` for a record that
+    comes from no question."""
     return _numbers(*_measured(list(records)), status)
 
 
@@ -61,6 +63,7 @@ def _numbers(items: Sequence[Item], measures: Sequence[Measures], status: JSON) 
         values = [float(value) for one in measures if (value := getattr(one, name)) is not None]
         spread[name] = _histogram(histogram(values))
     blind = [one.blind for one in measures if one.blind is not None]
+    longest = [one.longest for item, one in zip(items, measures, strict=True) if item.right is not None]
     return {
         "status": status,
         "num_questions": len(items),
@@ -69,7 +72,9 @@ def _numbers(items: Sequence[Item], measures: Sequence[Measures], status: JSON) 
         "question_types": _counts(item.question.question_type for item in items),
         "letters": _letters(items),
         "num_open": sum(not item.question.options for item in items),
+        "longest_share": sum(longest) / len(longest) if longest else None,
         "blind_share": sum(blind) / len(blind) if blind else None,
+        "num_blind_unusable": sum(item.blind is not None and not item.blind.usable for item in items),
         "measures": spread,
     }
 

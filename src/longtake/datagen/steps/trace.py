@@ -29,6 +29,7 @@ from ...types import (
     Part,
     Sample,
     Score,
+    TimeSpan,
     Timings,
     ToolCall,
     ToolResult,
@@ -41,6 +42,7 @@ from ...video.decode import Video
 from ..step import Context, Record, Step, Value, model_identity
 from ..values import Question, Source, as_value
 from .asking import Heard
+from .hedges import hedge
 
 __all__ = ["Take", "TraceSettings", "looked_iou", "portable", "samples", "trace"]
 
@@ -59,10 +61,12 @@ class TraceSettings(BaseModel):
     max_tokens: int = Field(default=4096, ge=1)
     """Of a turn's reply, its thinking included."""
     scorer: str | None = None
-    """Decides whether the answer is right; by default ``choice`` where there are options, else ``contains``."""
+    """Decides whether the answer is right; by default ``choice`` where there are options, else ``contains``. With
+    ``contains`` and ``number`` an open answer that hedges ("red, or perhaps blue") is not right either."""
     min_score: float = Field(default=1.0, ge=0, le=1)
     min_temporal_iou: float = Field(default=0.0, ge=0, le=1)
-    """How well a span that the trace cropped or states must fit the question's; 0 for no matter."""
+    """How well what the trace cropped last must fit the question's time range (intersection over union), as LongVT's
+    reward measures it; LongVT keeps 0.3 and above. 0 for no matter, also where questions have no time range."""
     require_tool: bool = True
     """Drop traces that looked nowhere before they answered."""
     overview_frames: int = Field(default=64, ge=0)
@@ -140,7 +144,7 @@ def trace(model: Model, settings: TraceSettings) -> Step:
         "min_temporal_iou": settings.min_temporal_iou,
         "require_tool": settings.require_tool,
     }
-    return Step("trace", 1, config, run_)
+    return Step("trace", 2, config, run_)
 
 
 def _tools(model: Model, settings: TraceSettings) -> tuple[str, ...]:
@@ -150,16 +154,44 @@ def _tools(model: Model, settings: TraceSettings) -> tuple[str, ...]:
 
 
 def looked_iou(made: Trace) -> Score:
-    """How well a span that was cropped, or that the answer states, fits one of the gold spans: the best overlap."""
-    if not made.sample.target_spans:
+    """Intersection over union of what was cropped with the question's time range.
+
+    As in LongVT's reward the last crop counts; where a turn made several at once, their union. A run that cropped
+    nothing, since it has other tools, is measured by what its answer states. Of several gold spans the one that fits
+    best counts, or all together."""
+    gold = made.sample.target_spans
+    if not gold:
         return Score("looked_iou", None, error="the question has no time range")
-    results = [result for turn in made.turns for result in turn.results]
-    found = [
-        *(e for result in results for e in result.evidence if e.source == "frames"),
-        *(made.answer.evidence if made.answer else ()),
-    ]
-    best = max((e.span.iou(gold) for e in found for gold in made.sample.target_spans), default=0.0)
-    return Score("looked_iou", best, f"best of {len(found)} spans" if found else "it looked nowhere")
+    crops = [spans for turn in made.turns if (spans := _cropped(turn))]
+    stated = [e.span for e in made.answer.evidence] if made.answer else []
+    looked = crops[-1] if crops else stated
+    if not looked:
+        return Score("looked_iou", 0.0, "it looked nowhere")
+    best = max(_iou(looked, wanted) for wanted in [*([one] for one in gold), gold])
+    what = "cropped last" if crops else "stated"
+    return Score("looked_iou", best, f"{what}: {', '.join(f'{s.start:g} - {s.end:g} s' for s in looked)}")
+
+
+def _cropped(turn: Turn) -> list[TimeSpan]:
+    pairs = zip(turn.calls, turn.results, strict=False)
+    return [e.span for call, result in pairs if call.name == "crop_video" for e in result.evidence]
+
+
+def _iou(some: Sequence[TimeSpan], others: Sequence[TimeSpan]) -> float:
+    """Of the unions of spans."""
+    a, b = _union(some), _union(others)
+    shared = sum(one.overlap(other) for one in a for other in b)
+    return shared / (sum(s.duration for s in a) + sum(s.duration for s in b) - shared)
+
+
+def _union(spans: Sequence[TimeSpan]) -> list[TimeSpan]:
+    apart = list[TimeSpan]()
+    for span in sorted(spans):
+        if apart and span.start <= apart[-1].end:
+            apart[-1] = TimeSpan(apart[-1].start, max(apart[-1].end, span.end))
+        else:
+            apart.append(span)
+    return apart
 
 
 def portable(made: Trace, path: Path, video: str) -> JSON:
@@ -216,7 +248,18 @@ def _checked(made: Trace, scorer: Scorer, settings: TraceSettings) -> list[Score
             raise RejectedError(
                 f"{score.scorer} gives {score.value:.2f}, and {wanted:.2f} is asked for: {score.explanation}"
             )
+    if why := _hedge(made, settings):
+        raise RejectedError(why)
     return scores
+
+
+def _hedge(made: Trace, settings: TraceSettings) -> str | None:
+    """Why an open answer whose words are right is none; scorers that read more than words decide by themselves."""
+    if made.answer is None or made.sample.choices or settings.scorer not in (None, "contains", "number"):
+        return None
+    answer, target = made.answer.text, made.sample.target or ""
+    why = hedge(answer, target)
+    return f"{why}: answered {answer!r}, right is {target!r}" if why else None
 
 
 def _worked(turn: Turn) -> bool:

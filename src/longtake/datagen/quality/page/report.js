@@ -9,12 +9,14 @@ const MEASURES = {
   num_spans: ["Spans the answer rests on", ">="],
   span_seconds: ["Seconds the answer rests on", "<="],
   leak: ["Leak: the question gives the answer away", "<="],
+  longest: ["The right option is the longest", "<="],
   duplicate: ["Likeness to an earlier question", "<="],
   blind: ["Blind: right without the video", "<="],
   score: ["Least score of the trace", ">="],
   num_calls: ["Tool calls of the trace", ">="],
+  thoughts: ["Share of the trace's turns with a thought", ">="],
 };
-const SHARES = new Set(["leak", "duplicate", "blind", "score"]);
+const SHARES = new Set(["leak", "longest", "duplicate", "blind", "score", "thoughts"]);
 
 function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
@@ -161,6 +163,8 @@ function spread() {
   const letters = Object.entries(data.letters);
   const lettered = letters.reduce((sum, [, value]) => sum + value, 0);
   if (lettered) grid.append(bars("Letter of the right option", letters, lettered));
+  if (data.longest_share !== null) grid.append(bars("The right option is the longest", [["is", data.longest_share], ["is not", 1 - data.longest_share]], 1));
+  if (data.num_blind_unusable) grid.append(el("p", { class: "soft" }, `${plural(data.num_blind_unusable, "question")} without a usable try without the video`));
   if (data.blind_share !== null) grid.append(bars("Tries without the video", [["right", data.blind_share], ["not right", 1 - data.blind_share]], 1));
   for (const [name, found] of Object.entries(data.measures)) if (found) grid.append(columns(MEASURES[name][0], found));
   at("spread").append(total ? grid : el("p", { class: "soft" }, "There is nothing to count."));
