@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from longtake.datagen.scripts.commands import (
 )
 from longtake.datagen.scripts.files import (
     IndexedClip,
+    VideoCaptions,
     captions_text,
     clip_name,
     file_stem,
@@ -38,7 +38,7 @@ from longtake.datagen.scripts.files import (
     write_merged,
 )
 from longtake.datagen.store import roots_of
-from longtake.datagen.values import Caption, CaptionedVideo
+from longtake.datagen.values import Caption
 from longtake.errors import ConfigError
 from longtake.models.reader import Reader
 from longtake.models.scripted import ScriptedModel
@@ -97,31 +97,78 @@ def test_times_of_clips_are_the_seconds_of_their_names(tmp_path: Path) -> None:
         name = f"my.film_{start:04d}"
         put(tmp_path, f"{name}.json", {name: f"at\n{start}"})
     put(tmp_path, "other_0000.json", {"other_0000": "alone"})
-    found = read_clip_captions(tmp_path)
-    spans = [(one.start_time, one.end_time) for one in found["my.film"]]
+    (film, other), problems = read_clip_captions(tmp_path)
+    spans = [(one.start_time, one.end_time) for one in film.captions]
     assert spans == [(at, at + 10) for at in (0, 10, 20, 5_000, 9_990, 10_000, 10_010)]
-    assert found["my.film"][3].caption == "at 5000"
-    assert found["other"] == (Caption(0, 10, "alone"),)
+    assert (film.id, film.video, film.captions[3].caption) == ("my.film", "my.film.mp4", "at 5000")
+    assert other == VideoCaptions("other", "other.mp4", (Caption(0, 10, "alone"),))
+    assert problems == {}
 
 
 def test_the_index_knows_better_than_names(tmp_path: Path) -> None:
     span = TimeSpan(12.3456, 15.5)
-    (tmp_path / "clips.jsonl").write_bytes(write_index([IndexedClip("film_0012.346", "film", "../film.mp4", span)]))
+    (tmp_path / "clips.jsonl").write_bytes(write_index([IndexedClip("film_0012.346", "film", "../film.mkv", span)]))
     put(tmp_path, "film_0012.346.json", {"film_0012.346": "a"})
-    assert read_clip_captions(tmp_path) == {"film": (Caption(12.3456, 15.5, "a"),)}
+    put(tmp_path, "film_0010.json", {"film_0010": "of clips there were before"})
+    found, problems = read_clip_captions(tmp_path)
+    assert found == [VideoCaptions("film", "film.mkv", (Caption(12.3456, 15.5, "a"),))]
+    assert problems == {
+        "film_0010.json": "film_0010.json: clips.jsonl has no clip 'film_0010'; the video was split anew"
+    }
 
 
-@pytest.mark.parametrize("value", [[], {}, {"film_0000": ""}, {"film_0000": 3}, {"film": "a"}, "text"])
-def test_what_is_no_caption_is_named(value: object, tmp_path: Path) -> None:
-    put(tmp_path, "film_0000.json", value)
-    with pytest.raises(ConfigError, match=r"film_0000\.json"):
+NO_CAPTIONS = [b"", b'{"film_0000": "A ma', b"[]", b"{}", b'{"film_0000": 3}', b'{"film": "a"}', b'"text"', b"\xff"]
+
+
+@pytest.mark.parametrize("data", NO_CAPTIONS)
+def test_what_is_no_caption_is_named_and_stops_no_other(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "film_0000.json").write_bytes(data)
+    with pytest.raises(ConfigError, match=r"no file of .* holds a caption: film_0000\.json"):
         read_clip_captions(tmp_path)
+    put(tmp_path, "other_0000.json", {"other_0000": "fine"})
+    (other,), problems = read_clip_captions(tmp_path)
+    assert other.id == "other"
+    assert list(problems) == ["film_0000.json"]
+    command = merge_captions(tmp_path, tmp_path / "out" / "merged.json")
+    (file,), reasons = run(command, tmp_path)
+    assert [video["id"] for video in json.loads(file.read_text())] == ["other"]
+    assert [reason.split(":")[0] for reason in reasons] == ["source"]
+    assert "film_0000.json" in reasons[0]
 
 
-def test_half_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "film_0000.json").write_text('{"film_0000": "A ma')
-    with pytest.raises(ConfigError, match=r"film_0000\.json is not JSON"):
-        read_clip_captions(tmp_path)
+def test_a_clip_ends_where_the_next_begins_though_that_has_no_caption(tmp_path: Path) -> None:
+    put(tmp_path, "film_0000.json", {"film_0000": "a"})
+    put(tmp_path, "film_0030.json", {"film_0030": "b"})
+    for start in (10, 20):
+        (tmp_path / f"film_00{start}.json").touch()
+    (film,), _ = read_clip_captions(tmp_path)
+    assert film.captions == (Caption(0, 10, "a"), Caption(30, 40, "b"))
+
+
+NOT_SAID = [
+    "Error: Connection error.",
+    "I'm sorry, but I can't describe this video.",
+    None,
+    "",
+    "None",
+    "<think>hm</think>",
+]
+
+
+@pytest.mark.parametrize("text", NOT_SAID)
+def test_what_was_written_down_but_is_no_caption_is_left_out(text: str | None, tmp_path: Path) -> None:
+    put(tmp_path / "in", "film_0000.json", {"film_0000": text})
+    put(tmp_path / "in", "film_0010.json", {"film_0010": "A man waits."})
+    (file,), reasons = run(merge_captions(tmp_path / "in", tmp_path / "merged.json"), tmp_path)
+    kept = {"start_time": 10, "end_time": 20, "caption": "A man waits."}
+    assert json.loads(file.read_text()) == [{"id": "film", "captions": [kept], "video": "film.mp4"}]
+    assert [reason[:21] for reason in reasons] == ["caption: film at 0 s:"]
+    put(tmp_path, "m.json", [{"id": "film", "captions": [{"start_time": 0, "end_time": 10, "caption": text}, kept]}])
+    model = ScriptedModel([GOOD])
+    settings = Settings(question_types=("plot",))
+    (file,), reasons = run(write_questions(tmp_path / "m.json", tmp_path / "out", model, settings), tmp_path)
+    assert json.loads(file.read_text())["captions"] == "From 10 to 20, A man waits.\n"
+    assert [reason.split(":")[0] for reason in reasons] == ["caption"]
 
 
 def test_a_broken_index_names_its_line(tmp_path: Path) -> None:
@@ -147,24 +194,35 @@ def test_captions_survive_both_files(found: tuple[Caption, ...]) -> None:
 @given(captions)
 def test_merged_captions_survive(tmp_path_factory: pytest.TempPathFactory, found: tuple[Caption, ...]) -> None:
     path = tmp_path_factory.mktemp("m") / "merged.json"
-    path.write_bytes(write_merged([CaptionedVideo("film", found)]))
-    assert read_merged(path) == [CaptionedVideo("film", found)]
+    merged = [VideoCaptions("film", "film.mkv", found)]
+    path.write_bytes(write_merged(merged))
+    assert read_merged(path) == merged
 
 
 def test_whole_seconds_are_written_as_the_seed_does() -> None:
-    written = json.loads(write_merged([CaptionedVideo("film", (Caption(0.0, 10.0, "é"), Caption(10.0, 12.5, "b")))]))
+    written = json.loads(
+        write_merged([VideoCaptions("film", "film.mp4", (Caption(0, 10, "é"), Caption(10, 12.5, "b")))])
+    )
     assert json.dumps(written[0]["captions"][0], ensure_ascii=False) == (
         '{"start_time": 0, "end_time": 10, "caption": "é"}'
     )
     assert written[0]["captions"][1]["end_time"] == 12.5
 
 
-def test_times_that_are_ten_times_too_large_are_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rows = [{"start_time": 100 * n, "end_time": 100 * n + 10, "caption": "x"} for n in range(3)]
-    put(tmp_path, "m.json", [{"id": "film", "captions": rows}])
-    with caplog.at_level(logging.WARNING, "longtake"):
+TENFOLD = [(0, 100, 200), (0, 100, 300), (100, 200), (0, 200)]
+HONEST = [(0,), (100,), (0, 10, 20), (0, 100, 110), (90, 100, 200), (5, 105, 205)]
+
+
+@pytest.mark.parametrize("starts", TENFOLD + HONEST)
+def test_times_that_are_ten_times_too_large_are_refused(starts: tuple[int, ...], tmp_path: Path) -> None:
+    rows = [{"start_time": start, "end_time": start + 10, "caption": "x"} for start in starts]
+    short = [{"start_time": 0, "end_time": 10, "caption": "x"}]
+    put(tmp_path, "m.json", [{"id": "short", "captions": short}, {"id": "film", "captions": rows}])
+    if starts in HONEST:
+        assert len(read_merged(tmp_path / "m.json")) == 2
+        return
+    with pytest.raises(ConfigError, match=r"ten times too large.*1 videos \(film\).*data merge --input_dir"):
         read_merged(tmp_path / "m.json")
-    assert "film look ten times too large" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -289,6 +347,7 @@ def test_replies_of_the_seed_are_read_with_what_is_wrong_left_out(tmp_path: Path
             "Step 2": {"timestamp": "30.5 to 40", "reasons": ["She has a candle."]},
         },
         "video_name": "a",
+        "video": "a.mp4",
         "question_type": "detail",
     }
     assert second["video_name"] == "c"
@@ -333,8 +392,60 @@ def test_what_is_no_list_of_questions_is_refused(value: object, tmp_path: Path) 
 
 def test_a_folder_with_other_files_than_replies_is_refused(tmp_path: Path) -> None:
     put(tmp_path, "x.json", {"a": 1})
-    with pytest.raises(ConfigError, match=r"x\.json is not a reply"):
+    with pytest.raises(ConfigError, match=r"no replies in .*x\.json is not a reply"):
         parse_replies(tmp_path, tmp_path / "out.json")
+
+
+def test_half_a_reply_stops_no_other(tmp_path: Path) -> None:
+    put(tmp_path / "in", "a.json", {"video_name": "a", "captions": "", "reasoning": GOOD})
+    (tmp_path / "in" / "b.json").write_text('{"video_name": "b", "cap')
+    (file,), reasons = run(parse_replies(tmp_path / "in", tmp_path / "out.json"), tmp_path)
+    assert [item["video_name"] for item in json.loads(file.read_text())] == ["a"]
+    assert reasons == [reasons[0]]
+    assert "b.json is not JSON" in reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "file"),
+    [
+        ("film", None, "film.mp4"),
+        ("film.mp4", None, "film.mp4"),
+        ("film.mkv", None, "film.mkv"),
+        ("my.film", None, "my.film.mp4"),
+        ("film", "film.mkv", "film.mkv"),
+        ("sub/film.MKV", None, "sub/film.MKV"),
+    ],
+)
+def test_questions_name_the_file_of_their_video(name: str, known: str | None, file: str, tmp_path: Path) -> None:
+    reply = {"video_name": name, "captions": "", "reasoning": GOOD, **({"video": known} if known else {})}
+    put(tmp_path / "in", "a.json", reply)
+    run(parse_replies(tmp_path / "in", tmp_path / "parsed.json"), tmp_path)
+    model = ScriptedModel(["REASONING: It gets dark, as checking the video shows, so B.\nANSWER: B"])
+    (out,), _ = run(reformat_questions(tmp_path / "parsed.json", tmp_path / "out", model), tmp_path)
+    assert json.loads(out.read_text())["videos"] == file
+
+
+def test_a_time_that_the_captions_tell_of_may_be_asked_about_to_the_end(tmp_path: Path) -> None:
+    asked = GOOD.replace("What does the woman fetch?", "Which sign says 5 minutes?").replace(
+        "A broom", "The one of 12:30"
+    )
+    captions = "From 0 to 40, The sign says 5 minutes, the other 12:30.\n"
+    put(tmp_path / "in", "a.json", {"video_name": "a", "captions": captions, "reasoning": asked})
+    _, reasons = run(parse_replies(tmp_path / "in", tmp_path / "parsed.json"), tmp_path)
+    assert reasons == []
+    model = ScriptedModel(["REASONING: It gets dark, as checking the video shows, so B.\nANSWER: B"])
+    files, reasons = run(reformat_questions(tmp_path / "parsed.json", tmp_path / "out", model), tmp_path)
+    assert reasons == []
+    assert "5 minutes" in json.loads(files[0].read_text())["problem"]
+
+
+@pytest.mark.parametrize("time", ["12345.678", "123459.75", "0.5", "20"])
+def test_times_are_written_exactly(time: str, tmp_path: Path) -> None:
+    reply = GOOD.replace("30.5 to 40", f"{time} to 999999")
+    put(tmp_path / "in", "a.json", {"video_name": "a", "captions": "", "reasoning": reply})
+    run(parse_replies(tmp_path / "in", tmp_path / "parsed.json"), tmp_path)
+    (item,) = json.loads((tmp_path / "parsed.json").read_text())
+    assert item["REASONS"]["Step 2"]["timestamp"] == f"{time} to 999999"
 
 
 def test_pairs_of_clips_touch(videos: Path, tmp_path: Path) -> None:

@@ -44,15 +44,18 @@ from .files import (
 from .rows import (
     Row,
     captioned_row,
+    captions_row,
     clips_of,
     given,
     known_type,
+    merged,
+    problem_row,
     read_item,
     rows_of,
     rows_of_clips,
+    screened,
     step_5,
     step_6,
-    text_source,
 )
 
 __all__ = [
@@ -114,14 +117,13 @@ def caption_clips(video_dir: Path, output_dir: Path, model: Model, settings: Set
     index = video_dir / INDEX
     clips = read_index(index) if index.exists() else []
     roots = rows_of_clips(clips, video_dir) if clips else rows_of(list_videos(video_dir), keep_same=True)
-    steps = [source(), clips_of(), caption_step(model, settings or Settings())]
+    steps = [source(), clips_of(clips), caption_step(model, settings or Settings())]
 
     def write(records: Sequence[Record], run: Path) -> list[Path]:
         files = list[Path]()
         for record in records:
             one = record.read(Caption)
-            is_clip = "spans" in record.find("root").value
-            name = clip_name(file_stem(record.video), one.start_time) if is_clip else file_stem(record.video)
+            name = clip_name(file_stem(record.video), one.start_time) if clips else file_stem(record.video)
             files.append(_put(output_dir / f"{name}.json", pretty({name: one.caption})))
         if clips:
             files.append(_put(output_dir / INDEX, write_index(clips)))
@@ -131,27 +133,24 @@ def caption_clips(video_dir: Path, output_dir: Path, model: Model, settings: Set
 
 
 def merge_captions(input_dir: Path, output_file: Path) -> SeedCommand:
-    """Step 3. Writes one list of ``{"id", "captions": [{"start_time", "end_time", "caption"}]}``."""
-    found = read_clip_captions(input_dir)
+    """Step 3. Writes one list of ``{"id", "captions": [{"start_time", "end_time", "caption"}], "video"}``. What is no
+    caption is left out: files that cannot be read, refusals, error messages."""
+    found, problems = read_clip_captions(input_dir)
     if not found:
         raise ConfigError(f"there are no captions in {input_dir}; give the --output_dir of longtake data caption")
-    roots: list[Row] = [
-        (video, video, {"source": text_source(video, captions), "caption": [dict(as_value(one)) for one in captions]})
-        for video, captions in found.items()
-    ]
-    steps = [given("source"), given("caption", many=True), merge(min_captioned_share=0.0)]
+    roots = [*map(captions_row, found), *(problem_row(file, problem) for file, problem in problems.items())]
 
     def write(records: Sequence[Record], run: Path) -> list[Path]:
-        return [_put(output_file, write_merged(record.read(CaptionedVideo) for record in records))]
+        return [_put(output_file, write_merged(merged(record) for record in records))]
 
-    return SeedCommand("merge", input_dir, roots, steps, write)
+    return SeedCommand("merge", input_dir, roots, _captions_steps(), write)
 
 
 def write_questions(captions: Path, output_folder: Path, model: Model, settings: Settings | None = None) -> SeedCommand:
     """Step 4. Writes ``{video}.json`` = ``{"video_name", "captions", "reasoning"}`` for each question; from a video's
     second one on ``{video}_q2.json`` ..."""
-    roots = [captioned_row(video.id, video) for video in read_merged(captions) if video.captions]
-    steps = [given("source"), given("merge"), *question_steps(model, settings or Settings())]
+    roots = [captions_row(video) for video in read_merged(captions)]
+    steps = [*_captions_steps(), *question_steps(model, settings or Settings())]
 
     def write(records: Sequence[Record], run: Path) -> list[Path]:
         files = list[Path]()
@@ -161,6 +160,7 @@ def write_questions(captions: Path, output_folder: Path, model: Model, settings:
                 "captions": captions_text(record.find("merge").read(CaptionedVideo).captions),
                 "reasoning": record.read(Reply).reply,
                 "question_type": record.find("plan").read(Planned).question_type,
+                "video": record.find("source").read(Source).video,
             }
             files.append(_put(output_folder / f"{stem}.json", pretty(value)))
         return files
@@ -172,26 +172,36 @@ def parse_replies(
     input_dir: Path, output_file: Path, model: Model | None = None, settings: Settings | None = None
 ) -> SeedCommand:
     """Step 5. Writes one list of ``{"QUESTION", "OPTIONS", "ANSWER", "REASONS", "video_name"}``. With ``model``,
-    replies that cannot be used are mended by it."""
+    replies that cannot be used are mended by it. A file that holds no reply is left out."""
     repairs = (settings or Settings()).repairs
-    roots = list[Row]()
-    for path in sorted(input_dir.glob("*.json")):
-        value = read_json(path)
-        held = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        if not isinstance(held.get("video_name"), str) or not isinstance(held.get("reasoning"), str):
-            raise ConfigError(f'{path} is not a reply; it has the form {{"video_name", "captions", "reasoning"}}')
-        video = CaptionedVideo(held["video_name"], read_captions_text(str(held.get("captions", ""))))
-        planned = Planned(known_type(held.get("question_type")), 1)
-        more: Value = {"plan": dict(as_value(planned)), "reason": {"reply": held["reasoning"]}}
-        roots.append(captioned_row(path.stem, video, more))
-    if not roots:
-        raise ConfigError(f"there are no replies in {input_dir}; give the --output_folder of longtake data reason")
+    rows = {path.name: _reply_row(path) for path in sorted(input_dir.glob("*.json"))}
+    roots = [problem_row(file, row) if isinstance(row, str) else row for file, row in rows.items()]
+    if all(isinstance(row, str) for row in rows.values()):
+        raise ConfigError(
+            f"there are no replies in {input_dir} ({next(iter(rows.values()), 'no JSON file')}); give the"
+            " --output_folder of longtake data reason"
+        )
     steps = [given(name) for name in ("source", "merge", "plan", "reason")] + [parse(model, repairs=repairs)]
 
     def write(records: Sequence[Record], run: Path) -> list[Path]:
         return [_put(output_file, pretty([step_5(record) for record in records]))]
 
     return SeedCommand("parse", input_dir, roots, steps, write)
+
+
+def _reply_row(path: Path) -> Row | str:
+    """What is in a file of step 4, or what is wrong with it."""
+    try:
+        value = read_json(path)
+    except ConfigError as e:
+        return str(e).replace(str(path), path.name)
+    held = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    if not isinstance(held.get("video_name"), str) or not isinstance(held.get("reasoning"), str):
+        return f'{path.name} is not a reply; it has the form {{"video_name", "captions", "reasoning"}}'
+    video = CaptionedVideo(held["video_name"], read_captions_text(str(held.get("captions", ""))))
+    planned = Planned(known_type(held.get("question_type")), 1)
+    more: Value = {"plan": dict(as_value(planned)), "reason": {"reply": held["reasoning"]}}
+    return captioned_row(path.stem, video, held.get("video"), more)
 
 
 def reformat_questions(
@@ -205,16 +215,22 @@ def reformat_questions(
     if len(held) != len(items) or not all(isinstance(item.get("video_name"), str) for item in held) or not held:
         raise ConfigError(f'{input_json} is not a list of questions, each with a "video_name"')
     stems = unique_stems([item["video_name"] for item in held])
-    roots = list[Row]()
-    for number, (item, stem) in enumerate(zip(held, stems, strict=True)):
-        more: Value = {"item": item, "number": number, "file": f"{stem}.json"}
-        roots.append(captioned_row(f"{number:06d}", CaptionedVideo(item["video_name"], ()), more))
+    roots = [
+        captioned_row(stem, CaptionedVideo(item["video_name"], ()), item.get("video"), {"item": item})
+        for item, stem in zip(held, stems, strict=True)
+    ]
+    numbers = {stem: number for number, stem in enumerate(stems)}
     steps = [given("source"), given("merge"), read_item(), reformat(model, repairs=(settings or Settings()).repairs)]
 
     def write(records: Sequence[Record], run: Path) -> list[Path]:
-        return [_put(output_dir / str(record.find("root").value["file"]), pretty(step_6(record))) for record in records]
+        return [_put(output_dir / f"{one.id}.json", pretty(step_6(one, numbers[one.id]))) for one in records]
 
     return SeedCommand("reformat", input_json.parent, roots, steps, write)
+
+
+def _captions_steps() -> list[Step]:
+    """From captions as files have them to the `CaptionedVideo`."""
+    return [given("source"), given("captions", many=True), screened(), merge(min_captioned_share=0.0)]
 
 
 def _put(path: Path, data: bytes) -> Path:

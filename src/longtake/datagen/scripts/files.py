@@ -8,7 +8,6 @@ dots and underscores, and are ordered by time, never as text.
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,11 +22,13 @@ from ...clock import split_span
 from ...errors import ConfigError, SpanError
 from ...media import TimeSpan
 from ...types import JSON
-from ..values import Caption, CaptionedVideo
+from ..sources import SUFFIXES
+from ..values import Caption
 
 __all__ = [
     "INDEX",
     "IndexedClip",
+    "VideoCaptions",
     "captions_text",
     "clip_name",
     "file_stem",
@@ -37,13 +38,13 @@ __all__ = [
     "read_index",
     "read_json",
     "read_merged",
+    "seconds",
     "split_clip_name",
     "unique_stems",
+    "video_file",
     "write_index",
     "write_merged",
 ]
-
-log = logging.getLogger(__name__)
 
 INDEX = "clips.jsonl"
 """Beside the clips or captions of a folder: a line a clip, with its video and exact span."""
@@ -62,6 +63,22 @@ class IndexedClip:
     video: str
     span: TimeSpan
     file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoCaptions:
+    """What the files say of a video in order of time, whatever it is; "" for nothing. ``video`` is the video's path,
+    as far as it is known."""
+
+    id: str
+    video: str
+    captions: tuple[Caption, ...]
+
+
+def video_file(id: str, known: str = "") -> str:
+    """The path of the video ``id``: with the suffix it has itself, or of a ``known`` path to it, or ``.mp4``."""
+    suffix = Path(known).suffix or ".mp4"
+    return id if Path(id).suffix.lower() in SUFFIXES else id + suffix
 
 
 def clip_name(video: str, start: float) -> str:
@@ -98,6 +115,12 @@ def unique_stems(videos: Sequence[str]) -> list[str]:
 def pretty(value: JSON) -> bytes:
     """JSON as the scripts write it: indented by four, letters as they are."""
     return json.dumps(value, ensure_ascii=False, indent=4).encode()
+
+
+def seconds(time: float) -> float:
+    """A time to the millisecond as it is written: whole seconds without a fraction, all others exactly."""
+    time = round(time, 3)
+    return int(time) if time == int(time) else time
 
 
 def read_json(path: Path) -> Any:
@@ -142,45 +165,66 @@ def read_index(path: Path) -> list[IndexedClip]:
     return clips
 
 
-def read_clip_captions(folder: Path) -> dict[str, tuple[Caption, ...]]:
-    """Video -> its captions in order of time, from the ``{clip}.json`` files of ``folder``.
+def read_clip_captions(folder: Path) -> tuple[list[VideoCaptions], dict[str, str]]:
+    """The captions in the ``{clip}.json`` files of ``folder`` by video, and what is wrong with other files by name.
 
     Where there is no index, a clip lasts until the next one of its video starts; the last one, or one before a gap,
-    as long as most others. Raises `ConfigError` for a file that is no caption."""
+    as long as most others. Where there is one, other clips of its videos are none. What captions say is not judged.
+    Raises `ConfigError` where no file holds a caption."""
     index = folder / INDEX
     spans = {clip.clip: clip for clip in read_index(index)} if index.exists() else {}
+    files = {clip.id: video_file(clip.id, clip.video) for clip in spans.values()}
+    indexed = {file_stem(id) for id in files}
     exact = defaultdict[str, list[Caption]](list)
-    named = defaultdict[str, dict[float, str]](dict)
+    named, starts = defaultdict[str, dict[float, str]](dict), defaultdict[str, set[float]](set)
+    problems = dict[str, str]()
     for path in sorted(folder.glob("*.json")):
-        for name, text in _captions_of(path):
+        try:
+            found = _captions_of(path)
+        except ConfigError as e:
+            problems[path.name] = str(e).replace(str(path), path.name)
+            if parts := split_clip_name(path.stem):
+                starts[parts[0]].add(parts[1])
+            continue
+        for name, text in found:
+            parts = split_clip_name(name)
             if name in spans:
                 known = spans[name]
                 exact[known.id].append(Caption(known.span.start, known.span.end, text))
-            elif parts := split_clip_name(name):
-                named[parts[0]][parts[1]] = text
+            elif parts is None:
+                problems[path.name] = (
+                    f"{path.name}: {name!r} does not end in _SECONDS, so nobody knows when its clip is"
+                )
+            elif parts[0] in indexed:
+                problems[path.name] = f"{path.name}: {INDEX} has no clip {name!r}; the video was split anew"
             else:
-                raise ConfigError(f"{path}: {name!r} does not end in _SECONDS, so nobody knows when its clip is")
+                named[parts[0]][parts[1]] = text
     for video, texts in named.items():
-        length = _usual_step(sorted(texts))
-        exact[video] += [Caption(start, end, texts[start]) for start, end in _ends(sorted(texts), length)]
+        ends = _ends(sorted(starts[video].union(texts)))
+        exact[video] += [Caption(start, end, texts[start]) for start, end in ends if start in texts]
+    if problems and not exact:
+        raise ConfigError(f"no file of {folder} holds a caption: {'; '.join([*problems.values()][:3])}")
     ordered = {video: sorted(found, key=lambda one: one.start_time) for video, found in exact.items()}
-    return {video: tuple(ordered[video]) for video in sorted(ordered)}
+    return [VideoCaptions(id, files.get(id, video_file(id)), tuple(ordered[id])) for id in sorted(ordered)], problems
 
 
 def _captions_of(path: Path) -> list[tuple[str, str]]:
+    """(clip, caption) pairs. Raises `ConfigError`."""
     value = read_json(path)
     pairs = list(cast("dict[str, object]", value).items()) if isinstance(value, dict) else []
-    if not pairs or not all(isinstance(text, str) and text.strip() for _, text in pairs):
+    if not pairs or not all(text is None or isinstance(text, str) for _, text in pairs):
         raise ConfigError(f"{path} is not a caption file; it has the form {{clip: caption}}")
-    return [(name, " ".join(str(text).split())) for name, text in pairs]
+    return [(name, _one_line(text)) for name, text in pairs]
 
 
-def _usual_step(starts: Sequence[float]) -> float:
+def _one_line(text: object) -> str:
+    return "" if text is None else " ".join(str(text).split())
+
+
+def _ends(starts: Sequence[float]) -> list[tuple[float, float]]:
+    """When each clip ends, with its start."""
     steps = sorted(round(b - a, 3) for a, b in pairwise(starts))
-    return max(steps, key=steps.count) if steps else _DEFAULT_SECONDS
-
-
-def _ends(starts: Sequence[float], usual: float) -> list[tuple[float, float]]:
+    usual = max(steps, key=steps.count) if steps else _DEFAULT_SECONDS
     following = [*starts[1:], float("inf")]
     return [(start, min(after, start + usual)) for start, after in zip(starts, following, strict=True)]
 
@@ -188,54 +232,62 @@ def _ends(starts: Sequence[float], usual: float) -> list[tuple[float, float]]:
 # ---------------------------------------------------------------------------------------------- merged captions
 
 
-def write_merged(videos: Iterable[CaptionedVideo]) -> bytes:
-    return pretty([{"id": video.id, "captions": [_plain(one) for one in video.captions]} for video in videos])
+def write_merged(videos: Iterable[VideoCaptions]) -> bytes:
+    return pretty(
+        [
+            {"id": one.id, "captions": [_plain(caption) for caption in one.captions], "video": one.video}
+            for one in videos
+        ]
+    )
 
 
-def read_merged(path: Path) -> list[CaptionedVideo]:
-    """Raises `ConfigError` for a file of another form. Says so in the log where times look ten times too large."""
+def read_merged(path: Path) -> list[VideoCaptions]:
+    """Raises `ConfigError` for a file of another form, and for times ten times too large, as LongVideo-Reason's own
+    script writes them. What captions say is not judged."""
     value = read_json(path)
     try:
         videos = [
-            CaptionedVideo(str(item["id"]), tuple(_caption(one) for one in cast("list[Any]", item["captions"])))
+            VideoCaptions(
+                str(item["id"]),
+                str(item.get("video") or video_file(str(item["id"]))),
+                tuple(_caption(one) for one in cast("list[Any]", item["captions"])),
+            )
             for item in cast("list[Any]", value)
         ]
-    except (KeyError, TypeError, ValueError, SpanError) as e:
+    except (AttributeError, KeyError, TypeError, ValueError, SpanError) as e:
         raise ConfigError(
             f"{path} is not a list of videos with captions ({e!r}); each is"
             ' {"id": ..., "captions": [{"start_time": ..., "end_time": ..., "caption": ...}]}'
         ) from e
-    for video in videos:
-        if _looks_tenfold(video.captions):
-            log.warning(
-                "%s: the times of %s look ten times too large, as LongVideo-Reason's own script writes them; merge the"
-                " captions again with longtake",
-                path,
-                video.id,
-            )
+    if tenfold := [video.id for video in videos if _is_tenfold(video.captions)]:
+        raise ConfigError(
+            f"the times in {path} are ten times too large, as LongVideo-Reason's own step 3 writes them: 10 s each,"
+            f" 100 s apart, in {len(tenfold)} videos ({', '.join(tenfold[:3])}); merge the captions of step 2 again:"
+            " longtake data merge --input_dir CAPTIONS --output_file MERGED"
+        )
     return videos
 
 
 def _plain(one: Caption) -> JSON:
-    return {"start_time": _number(one.start_time), "end_time": _number(one.end_time), "caption": one.caption}
+    return {"start_time": seconds(one.start_time), "end_time": seconds(one.end_time), "caption": one.caption}
 
 
 def _caption(item: Mapping[str, Any]) -> Caption:
     span = TimeSpan(float(item["start_time"]), float(item["end_time"]))
-    return Caption(span.start, span.end, str(item["caption"]))
+    return Caption(span.start, span.end, _one_line(item["caption"]))
 
 
-def _looks_tenfold(captions: Sequence[Caption]) -> bool:
-    lengths = {round(one.end_time - one.start_time, 3) for one in captions}
-    if len(captions) < 3 or len(lengths) != 1:
-        return False
-    (length,) = lengths
-    return [one.start_time for one in captions] == [10 * length * n for n in range(len(captions))]
+def _is_tenfold(captions: Sequence[Caption]) -> bool:
+    """Clips of 10 s, and all of them where a hundred begins: some may be missing, but not nine of every ten."""
+    return len(captions) > 1 and all(
+        one.start_time % (10 * _DEFAULT_SECONDS) == 0 and one.end_time - one.start_time == _DEFAULT_SECONDS
+        for one in captions
+    )
 
 
 def captions_text(captions: Iterable[Caption]) -> str:
     """``From 0 to 10, text`` a line, as step 4 keeps the captions a question was made from."""
-    return "".join(f"From {_number(one.start_time)} to {_number(one.end_time)}, {one.caption}\n" for one in captions)
+    return "".join(f"From {seconds(one.start_time)} to {seconds(one.end_time)}, {one.caption}\n" for one in captions)
 
 
 def read_captions_text(text: str) -> tuple[Caption, ...]:
@@ -245,8 +297,3 @@ def read_captions_text(text: str) -> tuple[Caption, ...]:
         if _LINE.match(line) and (parts := split_span(line)):
             found.append(Caption(parts[0].start, parts[0].end, parts[1].lstrip(" ,:").strip()))
     return tuple(found)
-
-
-def _number(seconds: float) -> float:
-    seconds = round(seconds, 3)
-    return int(seconds) if seconds == int(seconds) else seconds
