@@ -17,7 +17,7 @@ from longtake.datagen.audit import open_run, status, verify
 from longtake.datagen.export.items import Item, read_item
 from longtake.datagen.recipe import read_data_settings
 from longtake.datagen.recipes import longvt, traces
-from longtake.datagen.recipes.traces import QuestionRow, given_questions, read_questions
+from longtake.datagen.recipes.traces import QuestionRow, given_rows, read_questions
 from longtake.datagen.run import make
 from longtake.datagen.step import Step
 from longtake.datagen.steps import asking
@@ -25,6 +25,7 @@ from longtake.datagen.values import Question
 from longtake.errors import ConfigError, FormatError, ModelConnectionError, ModelError, RejectedError
 from longtake.models.reader import Reader
 from longtake.types import GenerateConfig, Message, ModelOutput, TimeSpan, ToolSpec, to_json
+from longtake.video.decode import Video
 
 SMALL: Mapping[str, object] = {"events_per_question": 3, "questions_per_group": 2, "overview_frames": 2}
 
@@ -41,7 +42,7 @@ def run(videos: Path, out: Path, **settings: object) -> list[Item]:
     """The items at the end of a run of a recipe with the reader."""
     asyncio.run(make(read_data_settings({"model": "reader", **settings}), videos, out))
     opened = open_run(out)
-    assert asyncio.run(verify(opened)) == []
+    assert asyncio.run(verify(opened)).wrong == []
     return [read_item(one) for one in asyncio.run(opened.leaves())]
 
 
@@ -218,12 +219,38 @@ def test_rows_are_read_as_they_come(tmp_path: Path) -> None:
     assert rows[3].question.spans == (TimeSpan(1, 2), TimeSpan(3, 4))
 
 
+def test_answers_and_options_may_be_numbers(tmp_path: Path) -> None:
+    counted = {**CHOSEN, "choices": [7, 2.5], "answer": 2.5}
+    file = written(tmp_path / "q.jsonl", {**ASKED, "answer": 3}, counted, {**CHOSEN, "choices": ["x", 3]})
+    texts = [(row.question.answer, row.question.options) for row in read_questions(Path(file))]
+    assert texts == [("3", ()), ("B", ("7", "2.5")), ("A", ("x", "3"))]
+
+
+def test_spans_end_where_the_video_ends(videos: Path, tmp_path: Path) -> None:
+    late = {**ASKED, "start_time": 20, "end_time": 9999}
+    file = written(tmp_path / "q.jsonl", late, {**ASKED, "start_time": 70, "end_time": 80}, ASKED)
+    items = run(videos, tmp_path / "run", recipe="traces", questions=file, overview_frames=2)
+    end = Video.open(videos / "old/talk.mp4").info.duration_seconds
+    assert [item.question.spans for item in items] == [(TimeSpan(20, end),), (TimeSpan(16, 20),)]
+    assert counts(tmp_path / "run")["questions"] == (2, 1, 0)
+    (why,) = asyncio.run(status(open_run(tmp_path / "run"))).steps[2].reasons
+    assert "line 2: the span from 70" in why
+
+
+def test_what_has_no_span_cannot_be_compared_with_one(tmp_path: Path) -> None:
+    bare = {name: value for name, value in ASKED.items() if name not in ("start_time", "end_time")}
+    settings = traces.Settings(questions=written(tmp_path / "q.jsonl", ASKED, bare), min_temporal_iou=0.3)
+    with pytest.raises(ConfigError, match="1 questions have none: line 2; give them start_time"):
+        traces.build(settings, lambda role: Reader())
+
+
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     wrong: dict[str, object] = {
         "{": "",
         "[1]": "a line is a JSON object",
         json.dumps({**ASKED, "answer": "\ud83d"}): "'utf-8' codec can't encode character",
         json.dumps({**ASKED, "answer": ""}): "answer must be a text, got ''",
+        json.dumps({**ASKED, "answer": True}): "answer must be a text, got True",
         json.dumps({**ASKED, "video": 3}): "video must be a text, got 3",
         json.dumps({**ASKED, "end_time": None}): "a time is a number",
         json.dumps({**ASKED, "end_time": 3}): "a span needs 0 <= start < end",
@@ -231,7 +258,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         json.dumps({**CHOSEN, "spans": [[1]]}): "a span is",
         json.dumps({**CHOSEN, "answer": "C"}): "the answer 'C' is none of the 2 options",
         json.dumps({**CHOSEN, "choices": ["x", "x"]}): "options are 2 to 26 different texts",
-        json.dumps({**CHOSEN, "choices": ["x", 3]}): "options are 2 to 26 different texts",
+        json.dumps({**CHOSEN, "choices": ["x", None]}): "options are 2 to 26 different texts",
         json.dumps({**CHOSEN, "options": ["x", "y"]}): "it has options and choices",
         json.dumps({**CHOSEN, "question_type": "odd"}): "question_type is one of temporal",
     }
@@ -255,7 +282,7 @@ def test_a_file_without_questions_is_an_error(tmp_path: Path, text: str | None, 
 
 def test_questions_about_videos_that_are_not_there_are_an_error(tmp_path: Path) -> None:
     file = written(tmp_path / "q.jsonl", ASKED, CHOSEN, {**ASKED, "video": "talk.mp4"})
-    check = given_questions(read_questions(Path(file))).check
+    check = given_rows(read_questions(Path(file))).check
     assert check is not None
     check({"old/talk.mp4", "old/talk", "talk.mp4"})
     with pytest.raises(ConfigError, match=r"about 1 videos .*'talk.mp4' \(line 3\)"):
@@ -263,8 +290,8 @@ def test_questions_about_videos_that_are_not_there_are_an_error(tmp_path: Path) 
 
 
 def test_a_new_question_about_one_video_leaves_the_others_as_they_are(videos: Path, tmp_path: Path) -> None:
-    before = given_questions(read_questions(Path(written(tmp_path / "a.jsonl", ASKED))))
-    after = given_questions(read_questions(Path(written(tmp_path / "b.jsonl", ASKED, {**ASKED, "video": "new.mp4"}))))
+    before = given_rows(read_questions(Path(written(tmp_path / "a.jsonl", ASKED))))
+    after = given_rows(read_questions(Path(written(tmp_path / "b.jsonl", ASKED, {**ASKED, "video": "new.mp4"}))))
     assert before.hash != after.hash
     source = source_record(videos / "old/talk.mp4", "old/talk")
     ctx = FakeContext(videos)

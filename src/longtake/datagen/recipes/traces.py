@@ -9,14 +9,14 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
 from ...agents.prompt import LETTERS
 from ...clock import parse_seconds
-from ...errors import ConfigError
+from ...errors import ConfigError, RejectedError
 from ...scoring.scorers import extract_choice
 from ...store import digest
 from ...types import JSON, Model, TimeSpan
@@ -24,7 +24,7 @@ from ..step import Context, Record, Step, Value
 from ..steps.trace import TraceSettings, samples, trace
 from ..values import Question, QuestionType, Source, as_value
 
-__all__ = ["QuestionRow", "Settings", "build", "given_questions", "read_questions"]
+__all__ = ["QuestionRow", "Settings", "build", "given_rows", "read_questions", "within_video"]
 
 MAX_SHOWN = 20
 _LETTERED = re.compile(r"\s*\(?([A-Z])[.):]\s+")
@@ -37,7 +37,7 @@ class Settings(TraceSettings):
     """A file of JSON lines. A line has ``video`` (its path from the folder of videos on, or that without the suffix),
     ``question`` and ``answer``; it may have ``options`` or ``choices`` (the answer is then a letter or the text of
     one), ``start_time`` and ``end_time`` or ``spans`` (``[[start, end], ...]``, in seconds or h:mm:ss), and
-    ``question_type``. What else it has is ignored."""
+    ``question_type``. What else it has is ignored. Spans are cut off where the video ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,15 @@ class QuestionRow:
 def build(settings: Settings, models: Callable[[str], Model]) -> list[Step]:
     """The chain after ``source``; ``models("trace")`` makes the traces. Raises `ConfigError` for a wrong file."""
     rows = read_questions(Path(settings.questions))
-    return [given_questions(rows), samples(settings), trace(models("trace"), settings)]
+    if settings.min_temporal_iou > 0 and (bare := [f"line {row.line}" for row in rows if not row.question.spans]):
+        raise ConfigError(
+            f"min_temporal_iou compares with the spans of a question, and {len(bare)} questions have none:"
+            f" {_listed(bare)}; give them start_time and end_time, or leave min_temporal_iou at 0"
+        )
+    return [given_rows(rows), within_video(rows), samples(settings), trace(models("trace"), settings)]
 
 
-def given_questions(rows: Sequence[QuestionRow]) -> Step:
+def given_rows(rows: Sequence[QuestionRow]) -> Step:
     """The `Question`s of a source among ``rows``, in their order; none is no error."""
     by_name = dict[str, list[Value]]()
     for row in rows:
@@ -66,7 +71,25 @@ def given_questions(rows: Sequence[QuestionRow]) -> Step:
         return [*by_name.get(source.video, ()), *by_name.get(source.id, ())]
 
     digests: dict[str, JSON] = {name: digest([dict(value) for value in found]) for name, found in by_name.items()}
-    return Step("questions", 1, {"questions": digests}, run, many=True, check=partial(_check_videos, rows))
+    return Step("rows", 1, {"questions": digests}, run, many=True, check=partial(_check_videos, rows))
+
+
+def within_video(rows: Sequence[QuestionRow]) -> Step:
+    """`Question` -> the same with its spans cut off where the video ends; dropped if one begins only after that."""
+    lines = {row.question: row.line for row in reversed(rows)}
+
+    async def run(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
+        question, end = records[0].read(Question), records[0].find("source").read(Source).duration_seconds
+        for span in question.spans:
+            if span.start >= end:
+                raise RejectedError(
+                    f"line {lines.get(question, 0)}: the span from {span.start} to {span.end} s begins after the end"
+                    f" of the video at {end:.1f} s"
+                )
+        spans = tuple(TimeSpan(span.start, min(span.end, end)) for span in question.spans)
+        return [as_value(replace(question, spans=spans))]
+
+    return Step("questions", 2, {}, run)
 
 
 def _check_videos(rows: Sequence[QuestionRow], names: Collection[str]) -> None:
@@ -111,7 +134,7 @@ def _row(number: int, value: object) -> QuestionRow:
     if not isinstance(value, dict):
         raise ValueError(f"a line is a JSON object, got {str(value)[:40]!r}")
     row = cast("Mapping[str, JSON]", value)
-    video, question, answer = (_text(row, name) for name in ("video", "question", "answer"))
+    video, question, answer = _text(row, "video"), _text(row, "question"), _text(row, "answer", numbers=True)
     options = _options(row)
     if options:
         index = extract_choice(answer, options)
@@ -125,11 +148,16 @@ def _row(number: int, value: object) -> QuestionRow:
     return QuestionRow(number, posixpath.normpath(video), found)
 
 
-def _text(row: Mapping[str, JSON], name: str) -> str:
-    value = row.get(name)
+def _text(row: Mapping[str, JSON], name: str, *, numbers: bool = False) -> str:
+    value = _written(row.get(name)) if numbers else row.get(name)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name} must be a text, got {value!r}")
     return value.strip()
+
+
+def _written(value: JSON) -> JSON:
+    """A number as text: answers are often numbers, and so are options."""
+    return json.dumps(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _options(row: Mapping[str, JSON]) -> tuple[str, ...]:
@@ -141,6 +169,7 @@ def _options(row: Mapping[str, JSON]) -> tuple[str, ...]:
         given = [given[letter] for letter in sorted(given)]
     if not given:
         return ()
+    given = [_written(option) for option in given] if isinstance(given, list) else given
     texts = [text.strip() for text in given if isinstance(text, str)] if isinstance(given, list) else []
     marks = [_LETTERED.match(text) for text in texts]
     if all(mark is not None and mark[1] == letter for mark, letter in zip(marks, LETTERS, strict=False)):
