@@ -31,8 +31,7 @@ from killing import (  # noqa: E402
     with_workers_killed,
     write_videos,
 )
-
-from endpoint import running_endpoint  # noqa: E402
+from loopback import running_endpoint  # noqa: E402
 
 SECONDS = {"longvideo-reason": 240, "longvt": 45}
 

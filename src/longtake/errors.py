@@ -15,6 +15,7 @@
     │   ├── ModelAuthError(PermissionError)         the key was refused
     │   ├── ModelRateLimitError                     still limited after all retries
     │   ├── ModelRequestError(ValueError)           the server refused the request; sending it again cannot help
+    │   │   └── ModelEndpointError                  it refuses every request: wrong address or model, no credit
     │   └── ModelReplyError                         the reply is not what the protocol promises
     ├── FormatError                         the model's text could not be read; shown to the model
     ├── ToolError                           a tool refused its arguments; shown to the model
@@ -34,6 +35,7 @@ __all__ = [
     "MissingExtraError",
     "ModelAuthError",
     "ModelConnectionError",
+    "ModelEndpointError",
     "ModelError",
     "ModelRateLimitError",
     "ModelReplyError",
@@ -83,6 +85,8 @@ class SpanError(VideoError, ValueError): ...
 class ModelError(LongtakeError):
     retry_after_seconds: float | None = None
     """How long the server asked to wait before the next request."""
+    spent: object = None
+    """The `Usage` of replies that could not be used, if there were any."""
 
 
 class ModelConnectionError(ModelError, ConnectionError): ...
@@ -98,6 +102,9 @@ class ModelRateLimitError(ModelError): ...
 
 
 class ModelRequestError(ModelError, ValueError): ...
+
+
+class ModelEndpointError(ModelRequestError): ...
 
 
 class ModelReplyError(ModelError): ...

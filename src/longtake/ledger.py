@@ -6,7 +6,8 @@ that was appended; the disk itself is told every `COMMIT_SECONDS`, which is what
 by a kill or a full disk is dropped by readers.
 
 A line begins ``{"key":"<32 hex digits>","status":"<word>"``: an index is built from these places alone, without
-reading JSON. Words listed as final beat others for the same key; else the later line counts.
+reading JSON. Words listed as final beat others for the same key; else the later line counts. A line ends with a
+checksum of the rest: one that is damaged, or was changed by hand, is as if it were not there.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
@@ -33,9 +35,10 @@ Fsync: TypeAlias = Literal["group", "always"]
 
 _KEY_AT, _KEY_END, _STATUS_AT = 8, 40, 52
 _HEAD, _MIDDLE = b'{"key":"', b'","status":"'
+_SUM, _SUM_BYTES = b',"sum":"', 18
 _CHUNK_BYTES = 16 << 20
 _FILE_BITS = 44
-_MAX_OPEN_FILES = 32
+_MAX_OPEN_FILES = 8
 
 
 class Committer:
@@ -67,13 +70,15 @@ class Committer:
         self._wake.set()
 
     def close(self) -> None:
-        """Commits what is left. Files may be closed after this only."""
+        """Commits what is left; files may be closed only then. Raises `StoreError` if the disk did not take all."""
         self._closed = True
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         self._commit()
+        if self._error is not None:
+            raise StoreError(f"the disk did not take all of the journals: {self._error.strerror}") from self._error
 
     def _run(self) -> None:
         pause = threading.Event()
@@ -86,11 +91,11 @@ class Committer:
     def _commit(self) -> None:
         with self._lock:
             handles, self._dirty = self._dirty, set[int]()
-        try:
-            for handle in handles:
+        for handle in handles:
+            try:
                 os.fsync(handle)
-        except OSError as e:
-            self._error = e
+            except OSError as e:
+                self._error = e
 
 
 class Ledger:
@@ -100,8 +105,6 @@ class Ledger:
 
     def __init__(self, folder: Path, writer: str, committer: Committer, *, final: tuple[str, ...]) -> None:
         self.folder = folder
-        self.num_damaged = 0
-        """Lines that were not written whole."""
         self._path = folder / f"{writer}.jsonl"
         self._committer = committer
         self._final = frozenset(word.encode()[0] for word in final)
@@ -132,9 +135,6 @@ class Ledger:
         """Keys that have a final line."""
         return len(self._done)
 
-    def __len__(self) -> int:
-        return len(self._done) + sum(key not in self._done for key in self._open)
-
     def get(self, key: str) -> dict[str, Any] | None:
         """The line that counts for ``key``. One that turns out to be damaged is as if it were not there."""
         raw = key.encode()
@@ -162,7 +162,8 @@ class Ledger:
 
     def append(self, key: str, status: str, fields: Mapping[str, Any]) -> None:
         """Adds a line. Raises `StoreError` if it cannot be written: nothing can be added after that."""
-        line = orjson.dumps({"key": key, "status": status, **fields}) + b"\n"
+        body = orjson.dumps({"key": key, "status": status, **fields})[:-1]
+        line = b'%b,"sum":"%08x"}\n' % (body, zlib.crc32(body))
         with self._lock:
             if self._broken:
                 raise StoreError(f"the journal {self._path} could not be written before; start again")
@@ -180,8 +181,7 @@ class Ledger:
                     f"cannot write the journal {self._path}: {e.strerror}; make room and run the same command again,"
                     " what was finished is kept"
                 ) from e
-            ours = self._done if line[_STATUS_AT] in self._final else self._open
-            ours[line[_KEY_AT:_KEY_END]] = self._out_place
+            self._note([(line[_KEY_AT:_KEY_END], self._out_place, line[_STATUS_AT] in self._final)])
             self._out_place += len(line)
 
     def close(self) -> None:
@@ -207,16 +207,24 @@ class Ledger:
         final = self._final
         for offset, lines in _whole_lines(path, start):
             places = accumulate((len(line) + 1 for line in lines), initial=base | offset)
-            rows = [
-                (line[_KEY_AT:_KEY_END], place, line[_STATUS_AT] in final)
-                for line, place in zip(lines, places, strict=False)
-                if line[:_KEY_AT] == _HEAD and line[_KEY_END:_STATUS_AT] == _MIDDLE and line[-1:] == b"}"
-            ]
-            self.num_damaged += len(lines) - len(rows)
-            self._done.update((key, place) for key, place, is_final in rows if is_final)
-            self._open.update((key, place) for key, place, is_final in rows if not is_final)
+            self._note(
+                [
+                    (line[_KEY_AT:_KEY_END], place, line[_STATUS_AT] in final)
+                    for line, place in zip(lines, places, strict=False)
+                    if line[:_KEY_AT] == _HEAD and line[_KEY_END:_STATUS_AT] == _MIDDLE and line[-2:] == b'"}'
+                ]
+            )
             self._read_to[path] = offset + sum(len(line) + 1 for line in lines)
         self._read_to.setdefault(path, start)
+
+    def _note(self, rows: Sequence[tuple[bytes, int, bool]]) -> None:
+        """Keys, their places, and whether they are final."""
+        done = {key: place for key, place, is_final in rows if is_final}
+        self._done.update(done)
+        self._open.update((key, place) for key, place, is_final in rows if not is_final and key not in self._done)
+        if self._open:
+            for key in done:
+                self._open.pop(key, None)
 
     def _read(self, place: int) -> dict[str, Any] | None:
         number, offset = place >> _FILE_BITS, place & ((1 << _FILE_BITS) - 1)
@@ -226,12 +234,10 @@ class Ledger:
             if not more:
                 break
             data, size = data + more, size * 4
-        try:
-            return orjson.loads(data.partition(b"\n")[0])
-        except orjson.JSONDecodeError as e:
-            log.warning("%s is damaged at byte %d (%s); what stood there is done again", self._files[number], offset, e)
-            self.num_damaged += 1
-            return None
+        line = _parsed(data.partition(b"\n")[0])
+        if line is None:
+            log.warning("%s is damaged at byte %d; what stood there is done again", self._files[number], offset)
+        return line
 
     def _handle(self, number: int) -> int:
         handle = self._handles.pop(number, None)
@@ -249,11 +255,15 @@ class Ledger:
 def read_lines(path: Path) -> Iterator[dict[str, Any] | None]:
     """Every line of a file in order, None for one that is damaged; a last one without its line end is left out."""
     for _, lines in _whole_lines(path, 0):
-        for line in lines:
-            try:
-                yield orjson.loads(line)
-            except orjson.JSONDecodeError:
-                yield None
+        yield from map(_parsed, lines)
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """None for a line that is not as it was written."""
+    body, sum_ = line[:-_SUM_BYTES], line[-_SUM_BYTES:]
+    if not line.startswith(_HEAD) or sum_ != b'%b%08x"}' % (_SUM, zlib.crc32(body)):
+        return None
+    return orjson.loads(line)
 
 
 def _whole_lines(path: Path, start: int) -> Iterator[tuple[int, list[bytes]]]:

@@ -34,7 +34,7 @@ class FakeContext:
 
 
 def record(step: str, value: Value, *, id: str = "film", video: str = "film", parents: Sequence[Record] = ()) -> Record:
-    return Record(step, id, video, value_digest(id, value), tuple(parents), lambda: value)
+    return Record(step, id, video, value_digest(id, value), tuple(parents), value)
 
 
 def source_record(path: Path, id: str | None = None) -> Record:
@@ -70,7 +70,7 @@ def run_chain(steps: Sequence[Step], records: Sequence[Record], ctx: FakeContext
     left, reasons = list(records), list[str]()
     for step in steps:
         made = list[Record]()
-        for inputs in [left] if step.gathers else [[one] for one in left]:
+        for inputs in [left][: len(left)] if step.gathers else [[one] for one in left]:
             try:
                 made += run_step(step, inputs, ctx)
             except (RejectedError, FormatError) as e:

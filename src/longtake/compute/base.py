@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ I = TypeVar("I")  # noqa: E741
 PROGRESS_SECONDS = 0.5
 MAX_AT_ONCE = 256
 """Items given to one worker at a time; it decides itself how many it works on."""
+DRAIN_SECONDS = 60.0
+"""How long work under way may still take when everything ends."""
 
 
 class Worker(Protocol[T]):
@@ -66,16 +70,20 @@ class Local:
         worker = make()
         waiting = deque(items)
         tasks = set[asyncio.Task[None]]()
+        errors = list[BaseException]()
+        give_up_at = math.inf
         try:
-            while waiting or tasks:
+            while (waiting or tasks) and time.monotonic() < give_up_at:
                 while waiting and len(tasks) < MAX_AT_ONCE:
                     tasks.add(asyncio.create_task(worker.run(waiting.popleft())))
                 done, tasks = await asyncio.wait(tasks, timeout=PROGRESS_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-                if not on_progress(Progress([worker.progress()])):
+                errors += [error for task in done if (error := task.exception()) is not None]
+                if not on_progress(Progress([worker.progress()])) or errors:
                     worker.stop()
                     waiting.clear()
+                    give_up_at = min(give_up_at, time.monotonic() + DRAIN_SECONDS)
+            if errors:
+                raise errors[0]
             return []
         finally:
             for task in tasks:

@@ -6,9 +6,9 @@ Reads only. Everything is derived by sending the videos through the steps again 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,14 +16,19 @@ import orjson
 
 from ..errors import StoreError
 from ..ledger import read_lines
+from ..models.prices import configured_prices, cost_usd
+from ..store import write_atomic
 from ..types import JSON, Usage
 from .flow import Look, flow, is_open, known
 from .manifest import Manifest, read_manifest, read_roots
-from .step import Outcome, Record, Step, key_of, value_digest
+from .step import Outcome, Record, Step, key_of
 from .store import OpenCall, RunStore, StepStore
 from .tally import StepCount
 
-__all__ = ["OpenRun", "RunStatus", "StepStatus", "in_doubt", "open_run", "spent", "status", "verify"]
+__all__ = ["OpenRun", "RunStatus", "StepStatus", "Verdict", "in_doubt", "open_run", "spent", "status", "verify"]
+
+EXPORTS = "exports.json"
+MAX_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,28 @@ class OpenRun:
         steps = {step.name: step.hash for step in self.steps}
         return {**self.manifest.asked, "steps": cast("JSON", steps), "longtake": self.manifest.longtake}
 
-    async def leaves(self, look: Look | None = None) -> list[Record]:
-        """What came out at the end, in the order of the videos. ``look`` is shown everything on the way."""
-        apply = known(self.stores, look or _ignore)
+    async def leaves(self) -> list[Record]:
+        """What came out at the end, in the order of the videos."""
+        apply = known(self.stores, _ignore)
         return [leaf for root in self.roots for leaf in (await flow(apply, self.steps, [root]))[0]]
+
+    async def num_leaves(self, look: Look) -> list[int]:
+        """How much came out of each video. ``look`` is shown everything on the way."""
+        apply = known(self.stores, look)
+        return [len((await flow(apply, self.steps, [root]))[0]) for root in self.roots]
+
+    def note_export(self, card: Path) -> None:
+        """Remembers where an export was written, so that `verify` looks at it too."""
+        cards = dict.fromkeys([*map(str, self.cards()), str(card.resolve())])
+        write_atomic(self.root / EXPORTS, orjson.dumps([*cards], option=orjson.OPT_INDENT_2))
+
+    def cards(self) -> list[Path]:
+        """Of the exports made of this run."""
+        path = self.root / EXPORTS
+        try:
+            return [Path(str(card)) for card in orjson.loads(path.read_bytes())] if path.exists() else []
+        except (OSError, ValueError, TypeError) as e:
+            raise StoreError(f"{path} cannot be read ({e}); delete it, and export again") from e
 
 
 def open_run(root: Path) -> OpenRun:
@@ -57,7 +80,7 @@ def open_run(root: Path) -> OpenRun:
     if manifest is None:
         raise StoreError(f"there is no run in {root}; give the --out folder of longtake data run")
     steps = manifest.steps
-    return OpenRun(root, manifest, steps, read_roots(root), RunStore(root).steps(steps))
+    return OpenRun(root, manifest, steps, read_roots(root, manifest), RunStore(root).steps(steps))
 
 
 def _ignore(step: Step, key: str, inputs: tuple[Record, ...], outcome: Outcome | None) -> None:
@@ -102,7 +125,7 @@ class StepStatus:
             "output_tokens": paid.output_tokens,
             "cost_usd": paid.cost_usd,
             "seconds": round(count.seconds, 3),
-            "reasons": dict(self.reasons.most_common(10)),
+            "reasons": dict(self.reasons.most_common(50)),
         }
 
 
@@ -111,6 +134,7 @@ class RunStatus:
     recipe: str
     steps: list[StepStatus]
     num_videos: int
+    num_videos_with_results: int
     num_results: int
     is_running: bool
 
@@ -122,6 +146,7 @@ class RunStatus:
         return {
             "recipe": self.recipe,
             "videos": self.num_videos,
+            "videos_with_results": self.num_videos_with_results,
             "results": self.num_results,
             "complete": self.is_complete,
             "running": self.is_running,
@@ -140,20 +165,29 @@ async def status(run: OpenRun) -> RunStatus:
         entry.count.add(outcome)
         entry.to_retry += is_open(outcome)
         if outcome.reason:
-            entry.reasons[outcome.reason[:200]] += 1
+            entry.reasons[_short(outcome.reason)] += 1
 
-    leaves = await run.leaves(look)
+    num_leaves = await run.num_leaves(look)
     for name, store in run.stores.items():
         found[name].open_calls = list(store.open_calls())
-        found[name].paid = _paid(store)
-    recipe = str(run.manifest.asked.get("recipe"))
-    return RunStatus(recipe, list(found.values()), len(run.roots), len(leaves), RunStore(run.root).is_locked())
+        found[name].paid = paid([store.folder])
+    return RunStatus(
+        str(run.manifest.asked.get("recipe")),
+        list(found.values()),
+        len(num_leaves),
+        sum(count > 0 for count in num_leaves),
+        sum(num_leaves),
+        RunStore(run.root).is_locked(),
+    )
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= MAX_REASON else reason[:MAX_REASON] + " ..."
 
 
 def in_doubt(run: OpenRun) -> list[OpenCall]:
-    """The model calls that were under way when their process ended (or are now), made again since or not.
-
-    These and no others may have been paid for without their reply being kept."""
+    """The model calls that were under way when their process ended (or are now), or were given up at a timeout; made
+    again since or not. These and no others may have been paid for without a reply being kept."""
     found = list[OpenCall]()
     for name, store in run.stores.items():
         for path in sorted((store.folder / "calls").glob("*.jsonl")):
@@ -167,69 +201,125 @@ def in_doubt(run: OpenRun) -> list[OpenCall]:
     return found
 
 
-def spent(store: RunStore, steps: Sequence[Step]) -> Usage:
-    """What all calls so far cost."""
-    return sum((_paid(each) for each in store.steps(steps).values()), Usage())
+def spent(root: Path) -> Usage:
+    """What all calls of the run in ``root`` cost so far, with settings it had before too."""
+    return paid(sorted(root.glob("steps/*")))
 
 
-def _paid(store: StepStore) -> Usage:
-    total = Usage()
-    for line in store.calls.lines():
-        if line["status"] == "said":
-            total += Usage(**line["output"]["usage"])
+def paid(folders: Sequence[Path]) -> Usage:
+    """What the calls of these steps cost. A call without a price is priced by the table that is set now."""
+    prices, total = configured_prices(), Usage()
+    for folder in folders:
+        for path in sorted((folder / "calls").glob("*.jsonl")):
+            for line in read_lines(path):
+                if line is not None and line["status"] != "asked":
+                    stored = line["usage"] if line["status"] == "unsaid" else line["output"]["usage"]
+                    usage = Usage(**stored)
+                    if usage.cost_usd is None and line["status"] == "said":
+                        cost = cost_usd(prices, line["output"]["model"], usage.input_tokens, usage.output_tokens)
+                        usage = replace(usage, cost_usd=cost)
+                    total += usage
     return total
 
 
 # ------------------------------------------------------------------------------------------------------ verify
 
 
-async def verify(run: OpenRun) -> list[str]:
-    """What is wrong with the books, one sentence each; [] when every sum and digest is right.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``wrong``: what must not be; ``notes``: what was mended or leads nowhere. One sentence each."""
 
-    Proves that no line is damaged, that no input ended twice, that every key is the hash of its step and of inputs
-    that exist, that every input of every step is ok, rejected, invalid, failed or pending, and that exports still
-    are what was written."""
-    wrong = list[str]()
-    ends = Counter[tuple[str, str]]()
-    for step in run.steps:
-        for path in sorted((run.stores[step.name].folder / "journal").glob("*.jsonl")):
-            wrong += _read_journal(step, path, ends)
-        for path in sorted((run.stores[step.name].folder / "calls").glob("*.jsonl")):
-            wrong += [f"{path}: line {n} is damaged" for n, line in enumerate(read_lines(path), 1) if line is None]
-    wrong += [f"step {name}: {key} ended {n} times" for (name, key), n in sorted(ends.items()) if n > 1]
-    seen = Counter[str]()
+    wrong: list[str]
+    notes: list[str]
+
+
+async def verify(run: OpenRun) -> Verdict:
+    """Whether the books are right.
+
+    Every line of every journal is as it was written (its checksum says so), belongs to this step and to inputs that
+    exist, and no input ended twice; every step is the one its folder is of; files that values name are there; exports
+    are what was written. What damage took away is pending again: it is wrong until the run was taken up."""
+    reached, missing, num_pending = defaultdict[str, set[str]](set), list[str](), 0
 
     def look(step: Step, key: str, inputs: tuple[Record, ...], outcome: Outcome | None) -> None:
-        seen[step.name] += outcome is not None and not is_open(outcome)
-        for record in inputs:
-            if record.digest != value_digest(record.id, record.value, [p.digest for p in record.parents if p.parents]):
-                wrong.append(f"step {step.name}: the input {record.id} is not what its digest says")
+        nonlocal num_pending
+        reached[step.name].add(key)
+        num_pending += outcome is None
+        for value in outcome.values if outcome is not None else ():
+            file = value.get("file")
+            if isinstance(file, str) and not (run.root / file).exists():
+                missing.append(f"step {step.name}: the file {file} of {inputs[0].id} is not there")
 
-    await run.leaves(look)
-    return wrong + _check_exports(run.root)
+    await run.num_leaves(look)
+    books = _Books([], [], 0)
+    for step in run.steps:
+        _check_step(step, run.stores[step.name].folder, reached[step.name], books)
+    if books.num_damaged:
+        told = f"{books.num_damaged} lines are damaged"
+        if num_pending:
+            books.wrong.append(f"{told}, and {num_pending} inputs are pending: run the same command again")
+        else:
+            books.notes.append(f"{told}; what stood there was done again")
+    return Verdict(books.wrong + missing + _check_exports(run), books.notes)
 
 
-def _read_journal(step: Step, path: Path, ends: Counter[tuple[str, str]]) -> list[str]:
+@dataclass(slots=True)
+class _Books:
+    wrong: list[str]
+    notes: list[str]
+    num_damaged: int
+
+
+def _check_step(step: Step, folder: Path, reached: set[str], books: _Books) -> None:
+    hash_ = step.hash
+    spec = _read_json(folder / "spec.json")
+    if spec.get("hash") != hash_ or spec.get("config") != dict(step.config):
+        books.wrong.append(f"{folder / 'spec.json'} is not that of the step {step.name} in run.json")
+    ends, said, lost = Counter[str](), Counter[str](), 0
+    for path in sorted((folder / "journal").glob("*.jsonl")):
+        for number, line in enumerate(read_lines(path), 1):
+            if line is None:
+                books.num_damaged += 1
+            elif line["key"] != key_of(hash_, line["parents"]):
+                books.wrong.append(f"{path}: line {number}: the key is not that of this step and its inputs")
+            else:
+                ends[line["key"]] += line["status"] in ("ok", "rejected", "invalid")
+                lost += line["key"] not in reached
+    for path in sorted((folder / "calls").glob("*.jsonl")):
+        for line in read_lines(path):
+            if line is None:
+                books.num_damaged += 1
+            else:
+                said[line["key"]] += line["status"] == "said"
+    books.wrong += [f"step {step.name}: {key} ended {times} times" for key, times in sorted(ends.items()) if times > 1]
+    if twice := sum(times - 1 for times in said.values() if times > 1):
+        books.notes.append(f"step {step.name}: {twice} model calls were answered twice, after damage or by two workers")
+    if lost:
+        books.notes.append(f"step {step.name}: {lost} outcomes are of videos or clips that are not there any more")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """{} for what cannot be read."""
+    try:
+        value: object = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _check_exports(run: OpenRun) -> list[str]:
+    """Of the exports that are still where they were written."""
     wrong = list[str]()
-    for number, line in enumerate(read_lines(path), 1):
-        if line is None:
-            wrong.append(f"{path}: line {number} is damaged")
-        elif line.get("key") != key_of(step.hash, line.get("parents", [])):
-            wrong.append(f"{path}: line {number}: the key is not that of this step and its inputs")
-        elif line["status"] != "failed":
-            ends[step.name, line["key"]] += 1
-    return wrong
-
-
-def _check_exports(root: Path) -> list[str]:
-    wrong = list[str]()
-    for card in sorted((root / "export").glob("*.card.json")):
-        try:
-            told = orjson.loads(card.read_bytes())
-            data = (card.parent / told["file"]).read_bytes()
-        except (OSError, ValueError, KeyError, TypeError) as e:
-            wrong.append(f"{card}: its file cannot be checked: {e}")
+    for card in run.cards():
+        if not card.exists():
             continue
-        if hashlib.sha256(data).hexdigest() != told["sha256"]:
-            wrong.append(f"{card.parent / told['file']} is not what was exported; export it again")
+        told = _read_json(card)
+        try:
+            with (card.parent / str(told.get("file"))).open("rb") as file:
+                same = hashlib.file_digest(file, "sha256").hexdigest() == told.get("sha256")
+        except OSError as e:
+            wrong.append(f"{card}: its file cannot be read: {e.strerror}")
+            continue
+        if not same:
+            wrong.append(f"{card.parent / str(told.get('file'))} is not what was exported; export it again")
     return wrong

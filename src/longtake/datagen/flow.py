@@ -96,12 +96,12 @@ def _joined(ways: Sequence[_Way]) -> _Way:
 
 def records_of(step: Step, inputs: tuple[Record, ...], outcome: Outcome) -> list[Record]:
     """What came out of ``inputs`` as records of their own."""
-    parents = [record.digest for record in inputs if record.parents]  # of a root only what came out of it counts
+    parents = [] if step.forgets else [record.digest for record in inputs]
     made = list[Record]()
     for number, value in enumerate(outcome.values):
         id_ = step.id_of(inputs, number)
         name = value_digest(id_, value, parents)
-        made.append(Record(step.name, id_, inputs[0].video, name, inputs, lambda value=value: value))
+        made.append(Record(step.name, id_, inputs[0].video, name, inputs, value))
     return made
 
 

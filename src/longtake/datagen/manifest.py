@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -12,12 +13,12 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import ConfigError, StoreError
-from ..store import write_atomic
+from ..store import digest, write_atomic
 from ..types import JSON
 from .step import Context, Record, Step, Value
 from .store import roots_of
 
-__all__ = ["Manifest", "read_manifest", "read_roots", "write_manifest", "write_roots"]
+__all__ = ["Manifest", "known_roots", "read_manifest", "read_roots", "write_manifest"]
 
 FORMAT = 1
 """Of a run's folder. Counted up when an older longtake could not read it any more."""
@@ -30,6 +31,7 @@ class StoredStep:
     config: dict[str, JSON]
     gathers: bool
     many: bool
+    forgets: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +45,28 @@ class Manifest:
     stored_steps: tuple[StoredStep, ...]
     videos: str
     endpoints: dict[str, str]
+    sources: str = ""
+    """Digest of sources.jsonl."""
     longtake: str = ""
     format: int = FORMAT
 
     @classmethod
     def of(
-        cls, asked: Mapping[str, JSON], steps: Sequence[Step], videos: Path, endpoints: Mapping[str, str]
+        cls,
+        asked: Mapping[str, JSON],
+        steps: Sequence[Step],
+        roots: Sequence[Record],
+        videos: Path,
+        endpoints: Mapping[str, str],
     ) -> Manifest:
-        stored = tuple(StoredStep(s.name, s.version, dict(s.config), s.gathers, s.many) for s in steps)
-        return cls(dict(asked), stored, str(videos), dict(endpoints), metadata.version("longtake"))
+        stored = tuple(StoredStep(s.name, s.version, dict(s.config), s.gathers, s.many, s.forgets) for s in steps)
+        sources, version = _digest_of(_sources(roots)), metadata.version("longtake")
+        return cls(dict(asked), stored, str(videos), dict(endpoints), sources, version)
 
     @property
     def steps(self) -> list[Step]:
         """To look up what they made; running them needs the recipe."""
-        return [Step(s.name, s.version, s.config, _unable, s.gathers, s.many) for s in self.stored_steps]
+        return [Step(s.name, s.version, s.config, _unable, s.gathers, s.many, s.forgets) for s in self.stored_steps]
 
 
 async def _unable(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
@@ -76,6 +86,9 @@ def read_manifest(root: Path) -> Manifest | None:
                 f"{root} was written by longtake {made_by} in format {format_}, this one reads format {FORMAT};"
                 " use that version, or give another folder"
             )
+        sum_ = stored.pop("sum")
+        if sum_ != digest(stored):
+            raise StoreError(f"{path} was changed by hand; restore it, or give another folder")
         return TypeAdapter(Manifest).validate_python(stored)
     except StoreError:
         raise
@@ -83,34 +96,67 @@ def read_manifest(root: Path) -> Manifest | None:
         raise StoreError(f"{path} cannot be read ({e}); restore it, or give another folder") from e
 
 
-def write_manifest(root: Path, manifest: Manifest, *, change: bool) -> None:
-    """Pins what is asked for. Raises `ConfigError` if the folder was begun otherwise, unless ``change``."""
+def write_manifest(root: Path, manifest: Manifest, roots: Sequence[Record], *, change: bool) -> None:
+    """Pins what is asked for, and of which videos. Raises `ConfigError` if the folder was begun otherwise, or with
+    videos that are not there now, unless ``change``."""
     before = read_manifest(root)
-    if before is None and any(path.name != ".lock" for path in root.iterdir()):
+    if before is None and any(
+        not path.name.startswith(".") and path.name != "sources.jsonl" for path in root.iterdir()
+    ):
         raise ConfigError(f"{root} is not empty and holds no run; give a new folder, or the folder of a run")
     if before is not None and not change and (other := _differences(_pinned(before), _pinned(manifest))):
         raise ConfigError(
             f"{root} was begun otherwise: {'; '.join(other)}. Give the same settings, or another folder, or --change"
             " to go on with the new ones (steps that they do not touch keep their results)"
         )
+    if before is not None and not change:
+        _check_kept(before, known_roots(root, before), roots)
+    write_atomic(root / "sources.jsonl", _sources(roots))
     if before != manifest:
-        body = TypeAdapter(Manifest).dump_json(manifest, indent=1)
-        write_atomic(root / "run.json", body)
+        body: dict[str, JSON] = orjson.loads(TypeAdapter(Manifest).dump_json(manifest))
+        write_atomic(root / "run.json", orjson.dumps({**body, "sum": digest(body)}, option=orjson.OPT_INDENT_2))
 
 
-def write_roots(root: Path, roots: Sequence[Record]) -> None:
+def _sources(roots: Sequence[Record]) -> bytes:
     """The videos in order, so that a run can be read where they are not at hand."""
     rows = (orjson.dumps({"id": each.id, "video": each.video, "value": dict(each.value)}) for each in roots)
-    write_atomic(root / "sources.jsonl", b"".join(row + b"\n" for row in rows))
+    return b"".join(row + b"\n" for row in rows)
 
 
-def read_roots(root: Path) -> list[Record]:
+def _digest_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def read_roots(root: Path, manifest: Manifest) -> list[Record]:
+    """The videos of a run. Raises `StoreError` if the list is not the one that run.json is about."""
     path = root / "sources.jsonl"
     try:
-        rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+        data = path.read_bytes()
+        if _digest_of(data) != manifest.sources:
+            raise ValueError("it is not the one that was written")
+        rows = [orjson.loads(line) for line in data.splitlines()]
         return roots_of([(row["id"], row["video"], row["value"]) for row in rows])
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise StoreError(f"{path} cannot be read ({e}); run the same command again, it is written anew") from e
+
+
+def known_roots(root: Path, manifest: Manifest) -> list[Record]:
+    """As `read_roots`; [] where they cannot be read."""
+    try:
+        return read_roots(root, manifest)
+    except StoreError:
+        return []
+
+
+def _check_kept(before: Manifest, known: Sequence[Record], roots: Sequence[Record]) -> None:
+    now = {root.id for root in roots}
+    lost = [root.id for root in known if root.id not in now]
+    if lost:
+        raise ConfigError(
+            f"{len(lost)} of the run's {len(known)} videos are not there any more ({', '.join(lost[:3])}"
+            f"{', ...' if len(lost) > 3 else ''}; before, they were in {before.videos}). Put them back, give their"
+            " folder or another --out, or --change to go on without them"
+        )
 
 
 def _pinned(manifest: Manifest) -> dict[str, JSON]:
@@ -120,6 +166,8 @@ def _pinned(manifest: Manifest) -> dict[str, JSON]:
 
 def _differences(before: Mapping[str, JSON], after: Mapping[str, JSON], place: str = "") -> list[str]:
     """What to call what changed; consequences inside the steps are named only if nothing else is."""
+    if not place and before.get("recipe") != after.get("recipe"):
+        return [f"the recipe was {before.get('recipe')}, is now {after.get('recipe')}"]
     found = list[str]()
     for name in sorted({*before, *after}, key=lambda name: (name == "steps", name)):
         old, new = before.get(name), after.get(name)

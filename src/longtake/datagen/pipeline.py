@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,13 +29,16 @@ from ..errors import (
     MissingExtraError,
     ModelAuthError,
     ModelConnectionError,
+    ModelEndpointError,
     ModelError,
     ModelRequestError,
+    ModelTimeoutError,
     RejectedError,
+    SpanError,
     SpendCapError,
     StoreError,
+    VideoDecodeError,
     VideoError,
-    VideoTimeoutError,
 )
 from ..types import GenerateConfig, Message, Model, ModelOutput, ToolSpec, Usage
 from ..video.decode import Video
@@ -43,6 +46,7 @@ from .flow import Later, flow, is_open, records_of
 from .step import Outcome, Record, Step, key_of, model_identity
 from .store import RunStore, StepStore
 from .tally import Limits, StepCount, Tally
+from .turns import Turns
 
 __all__ = ["Runner"]
 
@@ -51,15 +55,31 @@ log = logging.getLogger(__name__)
 
 MAX_FAILED_IN_A_ROW = 20
 """So many records of a step failing one after the other means that the endpoint or the step is broken."""
-_OF_VIDEO = ("VideoError", "VideoDecodeError", "VideoNotFoundError", "VideoTimeoutError", "SpanError")
-"""Failures of one video say nothing of the next."""
+
+
+_ENDS_ALL = (ConfigError, MissingExtraError, ModelAuthError, ModelEndpointError, SpendCapError, StoreError)
+"""Wrong for every record, not for this one."""
+
+
+class _Stopping(Exception):
+    """The run ends, so this call is not begun."""
+
+
+@dataclass(slots=True)
+class _VideoAtWork:
+    """``number`` in the order of being begun; ``opened`` by path."""
+
+    number: int
+    is_settled: bool = False
+    opened: dict[str, asyncio.Task[Video]] = field(default_factory=dict[str, "asyncio.Task[Video]"])
 
 
 class Runner:
     """Runs ``steps`` on videos, keeping outcomes in ``store``; ``videos`` is the folder that sources are in.
 
     A `Worker` (see `compute`) whose items are root records. `run` raises what ends a run as a whole: a full disk, a
-    refused key, an endpoint that is gone. At the spend cap no call is begun any more, and what is under way ends."""
+    refused key, an endpoint that is gone. Then, and at the spend cap, nothing is begun any more, and the calls under
+    way end: they are paid for."""
 
     def __init__(
         self, steps: Sequence[Step], store: RunStore, *, videos: Path | None = None, limits: Limits | None = None
@@ -69,29 +89,52 @@ class Runner:
         self.videos = videos
         self.limits = limits or Limits()
         self.tally = Tally({step.name: StepCount() for step in self.steps})
-        self.stopping: SpendCapError | None = None
-        """Set, no model call is begun any more; what is under way ends."""
+        self.stopping: LongtakeError | None = None
+        """Set, no model call and no record is begun any more; what is under way ends."""
         self._stores = store.steps(self.steps)
         self._hashes = {step.name: step.hash for step in self.steps}
-        self._slots = asyncio.Semaphore(self.limits.max_in_flight)
+        self._positions = {step.name: position for position, step in enumerate(self.steps)}
+        self._turns = Turns(self.limits.max_in_flight)
         self.calls = asyncio.Semaphore(self.limits.max_in_flight)
         """A step may make many calls at once, so records alone do not bound them."""
-        self._num_busy = 0
+        self._door = asyncio.Lock()
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._num_busy = 0
+        self._num_begun = 0
+        self._videos = dict[str, _VideoAtWork]()
         self._failed_in_a_row = Counter[str]()
-        self._ended_by: LongtakeError | None = None
-        self._opened = dict[str, asyncio.Task[Video]]()
+        self._worked = set[str]()
         self._cores = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "longtake-data")
 
     async def run(self, item: Record) -> None:
         """One video from beginning to end, as far as it gets now."""
-        await self._has_room.wait()
-        _, waiting = await flow(self._apply, self.steps, [item])
-        opened = self._opened.pop(item.video, None)
-        if opened is not None and not opened.done():
-            opened.cancel()
+        async with self._door:  # one by one, so that each sees how much work the one before has brought
+            await self._has_room.wait()
+            await asyncio.sleep(0)
+            self._num_begun += 1
+            video = self._videos[item.video] = _VideoAtWork(self._num_begun)
+            self._busy(self._new_weight)
+        try:
+            _, waiting = await flow(self._apply, self.steps, [item])
+        finally:
+            self._settle(video)
+            del self._videos[item.video]
+            for opened in video.opened.values():
+                opened.cancel()
         self.tally.num_videos += not waiting
+        if self.stopping is not None and not isinstance(self.stopping, SpendCapError):
+            raise type(self.stopping)(str(self.stopping)) from self.stopping
+
+    @property
+    def _new_weight(self) -> int:
+        """What a video counts for until it is known how much work it is: few are looked into at a time."""
+        return max(1, self.limits.max_in_flight // 4)
+
+    def _settle(self, video: _VideoAtWork) -> None:
+        if not video.is_settled:
+            video.is_settled = True
+            self._busy(-self._new_weight)
 
     def progress(self) -> Mapping[str, Any]:
         return self.tally.as_json()
@@ -126,29 +169,40 @@ class Runner:
         return None if is_open(outcome) else records_of(step, inputs, outcome)
 
     async def _execute(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
-        count = self.tally.steps[step.name]
+        """How it ended, kept; None if it did not end because the run is stopping."""
+        video, position = self._videos[inputs[0].video], self._positions[step.name]
         self._busy(1)
         try:
-            async with self._slots:
-                if self._ended_by is not None:
-                    raise self._ended_by
-                count.active += 1
-                try:
-                    outcome = await self._attempt(step, key, inputs)
-                finally:
-                    count.active -= 1
-            if outcome is not None:
-                self._stores[step.name].put(key, inputs, outcome)
-                self._watch(step, outcome)
-            return outcome
-        except LongtakeError as e:
-            self._ended_by = e
-            raise
+            if position >= min(2, len(self.steps) - 1):
+                self._settle(video)
+            async with self._turns.turn((video.number, -position)):
+                return None if self.stopping is not None else await self._do(step, key, inputs)
         finally:
             self._busy(-1)
 
-    async def _attempt(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
-        """How it ended; None if it could not be begun because the run is stopping."""
+    async def _do(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
+        count, store = self.tally.steps[step.name], self._stores[step.name]
+        count.active += 1
+        try:
+            outcome = await self._attempt(step, key, inputs)
+            try:
+                store.put(key, inputs, outcome)
+            except TypeError as e:  # half an emoji, a number past 64 bits
+                told = f"its values cannot be stored: {e}"
+                outcome = Outcome("failed", (), told, True, outcome.usage, outcome.seconds)
+                store.put(key, inputs, outcome)
+            self._watch(step, outcome)
+            return outcome
+        except _Stopping:
+            return None
+        except _ENDS_ALL as e:
+            self.stopping = self.stopping or e
+            return None
+        finally:
+            count.active -= 1
+
+    async def _attempt(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome:
+        """How it ended. Raises what ends the run as a whole."""
         context = _Work(self, self._stores[step.name], key, inputs)
         status, reason, permanent = "ok", None, False
         values: Sequence[Mapping[str, Any]] = ()
@@ -156,10 +210,15 @@ class Runner:
             values = await step.run(inputs, context)
             if not step.many and len(values) != 1:
                 raise ConfigError(f"the step {step.name} makes one value, it made {len(values)}; set many")
-        except SpendCapError as e:
-            self.stopping = self.stopping or e
-            return None
-        except (ConfigError, MissingExtraError, ModelAuthError, StoreError):
+        except (
+            _Stopping,
+            ConfigError,
+            MissingExtraError,
+            ModelAuthError,
+            ModelEndpointError,
+            SpendCapError,
+            StoreError,
+        ):
             raise
         except RejectedError as e:
             status, reason = "rejected", str(e)
@@ -167,27 +226,31 @@ class Runner:
             status, reason = "invalid", str(e)
         except (VideoError, ModelError) as e:
             status, reason = "failed", f"{type(e).__name__}: {e}"
-            permanent = isinstance(e, VideoError | ModelRequestError) and not isinstance(e, VideoTimeoutError)
+            permanent = isinstance(e, VideoDecodeError | SpanError | ModelRequestError)
         except Exception as e:
             log.warning("step %s failed on %s", step.name, inputs[0].id, exc_info=True)
             status, reason = "failed", f"{type(e).__name__}: {e}"
         return Outcome(status, tuple(values), reason, permanent, context.usage, context.seconds)
 
     def _watch(self, step: Step, outcome: Outcome) -> None:
-        """Raises `ModelConnectionError` when a step does nothing but fail."""
-        if outcome.status != "failed" or (outcome.reason or "").startswith(_OF_VIDEO):
+        """Stops the run when a step does nothing but fail. What is wrong with one video, or with single requests
+        while others are answered, says nothing about the rest."""
+        if outcome.status != "failed":
+            self._worked.add(step.name)
             self._failed_in_a_row[step.name] = 0
             return
-        self._failed_in_a_row[step.name] += 1
+        of_video = (outcome.reason or "").startswith(("VideoDecodeError", "SpanError"))
+        of_this_record = outcome.permanent and (of_video or step.name in self._worked)
+        self._failed_in_a_row[step.name] += not of_this_record
         if self._failed_in_a_row[step.name] >= MAX_FAILED_IN_A_ROW:
-            raise ModelConnectionError(
+            self.stopping = self.stopping or ModelConnectionError(
                 f"{MAX_FAILED_IN_A_ROW} records in a row failed in step {step.name}, so the run stops; the last error:"
                 f" {outcome.reason}. What was finished is kept: mend it and run the same command again"
                 + (" with --retry-failed" if outcome.permanent else "")
             )
 
     def _busy(self, change: int) -> None:
-        """New videos are begun while there are fewer records at work than twice the limit."""
+        """Videos are begun while less is at work than twice the limit."""
         self._num_busy += change
         if self._num_busy < 2 * self.limits.max_in_flight:
             self._has_room.set()
@@ -199,14 +262,14 @@ class Runner:
 
     async def open(self, source: Record) -> Video:
         """Each video once while it is at work."""
-        task = self._opened.get(source.video)
-        if task is None:
-            path = (self.videos or Path()) / str(source.value["video"])
-            task = self._opened[source.video] = asyncio.ensure_future(self.in_thread(lambda: Video.open(path)))
+        opened, name = self._videos[source.video].opened, str(source.value["video"])
+        if name not in opened:
+            path = (self.videos or Path()) / name
+            opened[name] = asyncio.ensure_future(self.in_thread(lambda: Video.open(path)))
         try:
-            return await asyncio.shield(task)
-        except VideoError:
-            self._opened.pop(source.video, None)
+            return await asyncio.shield(opened[name])
+        except Exception:
+            opened.pop(name, None)
             raise
 
     async def in_thread(self, work: Callable[[], T]) -> T:
@@ -278,15 +341,20 @@ class _JournaledModel:
     ) -> ModelOutput:
         """One call, noted before it is made: if it is cut off by a kill it may have been paid for."""
         work, runner = self._work, self._work.runner
-        runner.limits.check(runner.tally.spent)
         if runner.stopping is not None:
-            raise runner.stopping
+            raise _Stopping
+        runner.limits.check(runner.tally.spent)
         work.store.ask(key, work.record)
         started = time.perf_counter()
         try:
             output = await self._model.generate(messages, tools=tools, config=config)
+        except ModelTimeoutError:
+            raise  # it may have been paid for: it stays in doubt
         except ModelError as e:
-            work.store.unsaid(key, work.record, f"{type(e).__name__}: {e}")
+            usage = e.spent if isinstance(e.spent, Usage) else Usage()
+            work.store.unsaid(key, work.record, f"{type(e).__name__}: {e}", usage)
+            work.usage += usage
+            runner.spend(usage)
             raise
         work.seconds += time.perf_counter() - started
         work.store.say(key, work.record, output)

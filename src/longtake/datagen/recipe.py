@@ -115,8 +115,10 @@ class Models:
 
     Replies are not taken from the cache of `ask`: the run's journals are its memory."""
 
-    def __init__(self, settings: DataSettings) -> None:
+    def __init__(self, settings: DataSettings, *, max_in_flight: int = 1) -> None:
+        """``max_in_flight`` is how many calls there may be at once: endpoints must not be bounded below that."""
         self.settings = settings
+        self._bound: dict[str, JSON] = {"max_in_flight": max_in_flight} if max_in_flight > 256 else {}
         self.used = dict[str, Model]()
         self._made = dict[tuple[str, str | None], Model]()
 
@@ -127,7 +129,7 @@ class Models:
         same_kind = spec.partition(":")[0] == settings.model.partition(":")[0]
         url = url or (settings.base_url if same_kind or settings.model == "reader" else None)
         if (spec, url) not in self._made:
-            options = settings.model_options or None
+            options = {**self._bound, **settings.model_options} or None
             takes_options = spec.partition(":")[0] not in ("reader", "scripted")
             self._made[spec, url] = load_model(
                 spec,

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..compute import Compute, Local, Progress
-from ..errors import SpendCapError
+from ..errors import ConfigError, SpendCapError, StoreError
 from ..ledger import Fsync
+from ..models.openai import OpenAIModel
+from ..models.prices import configured_prices, cost_usd
 from ..types import JSON, Model
-from .audit import open_run, spent
-from .manifest import Manifest, write_manifest, write_roots
+from .audit import open_run, spent, status
+from .manifest import Manifest, known_roots, read_manifest, write_manifest
 from .pipeline import Runner
 from .preflight import preflight
 from .recipe import DataSettings, Models, build_steps, recipe_settings
@@ -41,7 +43,9 @@ class _Plan:
     fsync: Fsync
 
     def __call__(self) -> Runner:
-        steps = build_steps(self.settings, Models(self.settings))
+        if not self.videos.is_dir():
+            raise StoreError(f"the folder of videos {self.videos} is not there; mount it, or give another --videos")
+        steps = build_steps(self.settings, Models(self.settings, max_in_flight=self.limits.max_in_flight))
         return Runner(steps, RunStore(self.out, fsync=self.fsync), videos=self.videos, limits=self.limits)
 
 
@@ -64,24 +68,26 @@ async def make(
     limits, out = limits or Limits(), _absolute(out)
     models = Models(settings)
     steps = build_steps(settings, models)
-    roots = list_videos(videos)
+    before = read_manifest(out)
+    roots = list_videos(videos, known_roots(out, before) if before is not None else ())
     folder = root_of(videos)
     names = {name for root in roots for name in (root.id, str(root.value["video"]))}
     for step in steps:
         if step.check is not None:
             step.check(names)
+    _check_prices(limits, models)
     await preflight(dict.fromkeys(models.used.values()))
     store = RunStore(out, fsync=fsync)
     with store.locked():
-        write_manifest(out, Manifest.of(_asked(settings, models), steps, folder, _endpoints(models)), change=change)
-        write_roots(out, roots)
+        manifest = Manifest.of(_asked(settings, models), steps, roots, folder, _endpoints(models))
+        write_manifest(out, manifest, roots, change=change)
         store.write_specs(steps)
         if limits.max_cost_usd is not None or limits.max_tokens is not None:
-            limits = replace(limits, spent_before=spent(store, steps))
+            limits = replace(limits, spent_before=spent(out))
         watch = _Watch([step.name for step in steps], limits, on_tally)
         plan = _Plan(out, folder, settings, limits, fsync)
         given_up = await (compute or Local()).map(plan, roots, watch)
-    if watch.stopped is not None:
+    if watch.stopped is not None and not (await status(open_run(out))).is_complete:
         raise watch.stopped
     return [root.id for root in given_up]
 
@@ -102,8 +108,7 @@ async def run_command(
     store = RunStore(out)
     with store.locked():
         asked: dict[str, JSON] = {"recipe": command.name}
-        write_manifest(out, Manifest.of(asked, command.steps, command.videos, {}), change=True)
-        write_roots(out, roots)
+        write_manifest(out, Manifest.of(asked, command.steps, roots, command.videos, {}), roots, change=True)
         store.write_specs(command.steps)
         watch = _Watch([step.name for step in command.steps], limits or Limits(), on_tally)
         await Local().map(lambda: Runner(command.steps, store, videos=command.videos, limits=limits), roots, watch)
@@ -129,6 +134,19 @@ class _Watch:
         except SpendCapError as e:
             self.stopped = self.stopped or e
         return self.stopped is None
+
+
+def _check_prices(limits: Limits, models: Models) -> None:
+    """Raises `ConfigError` for a price table that cannot be read, and if what a call costs could not be known though
+    it is limited: found before one is made."""
+    prices = configured_prices()
+    used = [model for model in dict.fromkeys(models.used.values()) if isinstance(model, OpenAIModel)]
+    unknown = [m.name for m in used if cost_usd({**prices, **(m.options.prices or {})}, m.name, 0, 0) is None]
+    if limits.max_cost_usd is not None and unknown:
+        raise ConfigError(
+            f"--max-cost needs the price of {', '.join(unknown)}: write it to a file, [{unknown[0]}] with"
+            " usd_per_million_input = ... and usd_per_million_output = ..., and name the file in LONGTAKE_PRICES"
+        )
 
 
 def _asked(settings: DataSettings, models: Models) -> Mapping[str, JSON]:

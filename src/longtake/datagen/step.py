@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
@@ -31,18 +30,14 @@ model wrote cannot be used, after all repairs. ``failed``: an error; tried again
 @dataclass(frozen=True)
 class Record:
     """One value on its way. ``id`` is readable and unique within its step (``film/0003``), ``video`` the id of the
-    source it comes from, ``parents`` the records it was made of, ``digest`` names its content and ``id``."""
+    source it comes from, ``parents`` the records it was made of, ``digest`` names its content, ``id`` and theirs."""
 
     step: str
     id: str
     video: str
     digest: str
     parents: tuple[Record, ...]
-    load: Callable[[], Value]
-
-    @cached_property
-    def value(self) -> Value:
-        return self.load()
+    value: Value
 
     def read(self, cls: type[T]) -> T:
         """``value`` as a ``cls``. Raises `StoreError` when it is not one."""
@@ -92,9 +87,8 @@ class Step:
 
     ``config`` is all that decides the result beside the records: settings, digests of prompts, identities of models.
     ``version`` is counted up when ``run`` changes what it makes. ``run`` raises `RejectedError` to drop the record,
-    `FormatError` when what a model wrote cannot be used; a `VideoError` or a refused request fails it for good, any
-    other `ModelError` until the next run. ``ids`` names the outputs: by default ``<parent>/0000`` ... and the
-    parent's own id for a step that makes one value (``many`` False)."""
+    `FormatError` when what a model wrote cannot be used; a `VideoDecodeError` or a refused request fails it for good,
+    any other `VideoError` or `ModelError` until the next run. A step makes one value, or with ``many`` any number."""
 
     name: str
     version: int
@@ -102,6 +96,8 @@ class Step:
     run: StepFn
     gathers: bool = False
     many: bool = False
+    forgets: bool = False
+    """What it makes is the same whatever it was made of: a video that was touched, not changed, makes nothing anew."""
     check: Callable[[Collection[str]], None] | None = None
     """Is shown the paths and ids of all videos before anything is spent; raises `ConfigError` if one is missing."""
 

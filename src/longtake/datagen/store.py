@@ -10,7 +10,8 @@
       files/                       what steps write beside their values (clips)
       export/
 
-A call that is asked and not said was under way at a kill: these, and no others, may have been paid for twice.
+A call that is asked and neither said nor unsaid was under way at a kill, or was given up at a timeout: these, and no
+others, may have been paid for without a reply to show for it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, get_args
 
 import orjson
 
@@ -32,10 +33,11 @@ from ..errors import StoreError
 from ..ledger import Committer, Fsync, Ledger
 from ..store import write_atomic
 from ..types import ModelOutput, Usage, from_json, to_json
-from .step import Outcome, Record, Step, Value, value_digest
+from .step import Outcome, Record, Status, Step, Value, value_digest
 
 __all__ = ["OpenCall", "RunStore", "StepStore", "roots_of"]
 
+_LOCK_ATTEMPTS = 10
 _NOTHING = Usage()
 
 
@@ -54,7 +56,7 @@ class StepStore:
     def __init__(self, folder: Path, step: Step, writer: str, committer: Committer) -> None:
         self.folder = folder
         self.step = step
-        self.outcomes = Ledger(folder / "journal", writer, committer, final=("ok", "rejected", "invalid"))
+        self.outcomes = Ledger(folder / "journal", writer, committer, final=("ok", "rejected", "invalid", "permanent"))
         self.calls = Ledger(folder / "calls", writer, committer, final=("said",))
 
     def find(self, key: str) -> Outcome | None:
@@ -64,10 +66,10 @@ class StepStore:
     def put(self, key: str, inputs: Sequence[Record], outcome: Outcome) -> None:
         fields: dict[str, Any] = {"id": inputs[0].id, "parents": [record.digest for record in inputs]}
         if outcome.reason is not None:
-            fields |= {"reason": outcome.reason, "permanent": outcome.permanent}
+            fields |= {"reason": outcome.reason}
         usage = None if outcome.usage == _NOTHING else outcome.usage
         fields |= {"usage": usage, "seconds": round(outcome.seconds, 3), "values": [*map(dict, outcome.values)]}
-        self.outcomes.append(key, outcome.status, fields)
+        self.outcomes.append(key, "permanent" if outcome.permanent else outcome.status, fields)
 
     def said(self, key: str) -> ModelOutput | None:
         """The reply to a call, if it came."""
@@ -82,9 +84,9 @@ class StepStore:
     def say(self, key: str, record: str, output: ModelOutput) -> None:
         self.calls.append(key, "said", {"record": record, "output": orjson.Fragment(to_json(output))})
 
-    def unsaid(self, key: str, record: str, error: str) -> None:
-        """The call failed, so it is not under way any more."""
-        self.calls.append(key, "unsaid", {"record": record, "error": error})
+    def unsaid(self, key: str, record: str, error: str, usage: Usage) -> None:
+        """The call failed, so it is not under way any more. ``usage`` is what replies cost that could not be used."""
+        self.calls.append(key, "unsaid", {"record": record, "error": error, "usage": usage})
 
     def open_calls(self) -> Iterator[OpenCall]:
         for line in self.calls.lines():
@@ -105,13 +107,16 @@ class StepStore:
         self.calls.close()
 
 
+_STATUSES: dict[str, Status] = {status: status for status in get_args(Status)}
+
+
 def _outcome_of(line: Mapping[str, Any]) -> Outcome:
     """Raises `StoreError` for a line that was written by something else."""
     try:
         usage = Usage(**line["usage"]) if line["usage"] else Usage()
-        values = tuple(line["values"])
-        reason, permanent = line.get("reason"), line.get("permanent", False)
-        return Outcome(line["status"], values, reason, permanent, usage, line.get("seconds", 0.0))
+        permanent = line["status"] == "permanent"
+        status = _STATUSES["failed" if permanent else line["status"]]
+        return Outcome(status, tuple(line["values"]), line.get("reason"), permanent, usage, line.get("seconds", 0.0))
     except (KeyError, TypeError) as e:
         raise StoreError(f"the outcome {line['key']} in the journal is not one ({e!r}); delete its line") from e
 
@@ -160,16 +165,29 @@ class RunStore:
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Only one run at a time in this folder. Raises `StoreError` when there is another."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as file:
+        """Only one run at a time in this folder. Raises `StoreError` when there is another, or no such folder."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            file = (self.root / ".lock").open("w")
+        except OSError as e:
+            raise StoreError(f"cannot use {self.root} for a run: {e.strerror}; give another --out") from e
+        with file:
+            self._lock(file)
+            for part in self.root.glob(".*.json*.*"):  # what a kill left of a file that was being written
+                part.unlink(missing_ok=True)
+            yield
+
+    def _lock(self, file: IO[str]) -> None:
+        for attempts_left in reversed(range(_LOCK_ATTEMPTS)):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StoreError(f"another run is at work in {self.root}; wait for it, or stop it") from None
+                return
+            except BlockingIOError:  # perhaps only someone who looks whether it is locked
+                if not attempts_left:
+                    raise StoreError(f"another run is at work in {self.root}; wait for it, or stop it") from None
+                time.sleep(0.1)
             except OSError as e:
                 raise StoreError(f"cannot lock {self.root}: {e.strerror}") from e
-            yield
 
     def refresh(self) -> None:
         for step in self._steps.values():
@@ -183,12 +201,4 @@ class RunStore:
 
 def roots_of(rows: Sequence[tuple[str, str, Value]]) -> list[Record]:
     """(id, video, value) as the records a chain of steps begins with."""
-    return [Record("root", id_, video, value_digest(id_, value), (), _given(value)) for id_, video, value in rows]
-
-
-class _given:
-    def __init__(self, value: Value) -> None:
-        self.value = value
-
-    def __call__(self) -> Value:
-        return self.value
+    return [Record("root", id_, video, value_digest(id_, value), (), value) for id_, video, value in rows]

@@ -21,7 +21,8 @@ QuestionType: TypeAlias = Literal["temporal", "goal", "plot", "spatial", "detail
 class Source:
     """A video file. ``id`` is its path without the suffix and ``video`` with it, both from the folder of videos on.
 
-    ``subtitles`` are the fingerprints of the subtitle files beside it."""
+    ``fingerprint`` names it in caches and frames, ``sha256`` is of all of it, ``subtitles`` are the sha256 of the
+    subtitle files beside it."""
 
     id: str
     video: str
@@ -33,6 +34,7 @@ class Source:
     height: int
     warnings: tuple[str, ...] = ()
     subtitles: tuple[str, ...] = ()
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

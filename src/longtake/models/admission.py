@@ -127,7 +127,7 @@ class Patience:
         if asked is not None and asked > _MAX_COOL_DOWN_SECONDS:
             raise type(e)(f"{e} (it asks to wait {asked:.0f} s; try again then)") from e
         backoff = min(_MAX_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)
-        if asked is not None:
+        if asked:  # to be asked to wait for no time at all is not to be asked
             self._cool_until = max(self._cool_until, time.monotonic() + asked)
             backoff = random.uniform(0.0, 0.1) * asked
         logger.info("attempt %d failed, next in %.1f s: %s", attempt, asked or backoff, e)
@@ -147,7 +147,6 @@ class Pace:
     """So much a minute, evenly: whoever goes next waits until all that was taken is paid off."""
 
     def __init__(self, per_minute: int | None) -> None:
-        self.is_bounded = per_minute is not None
         self.is_bounded = per_minute is not None
         self._seconds_each = 60 / per_minute if per_minute else 0.0
         self.free_at = 0.0

@@ -23,6 +23,7 @@ import yarl
 from ..errors import (
     ConfigError,
     ModelConnectionError,
+    ModelEndpointError,
     ModelError,
     ModelReplyError,
     ModelRequestError,
@@ -84,6 +85,7 @@ class OpenAIModel:
         )
         self._wants_completion_tokens = False
         self._takes_temperature = True
+        self._has_replied = False
         self._is_local = url.host in ("localhost", "127.0.0.1", "::1")
 
     @classmethod
@@ -147,7 +149,9 @@ class OpenAIModel:
         self._patience.has_answered = True
         if status == 200:
             try:
-                return read_reply(self._redactor.hide_key(body), asked)
+                output = read_reply(self._redactor.hide_key(body), asked)
+                self._has_replied = True
+                return output
             except ModelReplyError as e:
                 raise ModelReplyError(self._redactor.clean(str(e))) from None
         if status == 400 and b"max_completion_tokens" in body and "max_tokens" in sent:
@@ -160,7 +164,9 @@ class OpenAIModel:
             return await self._ask(write, asked)
         error = refusal(self._redactor, self.base_url, self.name, status, headers, body)
         if status == 404 or (status == 400 and _UNKNOWN_MODEL.search(body)):
-            error = type(error)(f"{error}{await self._known_models()}")
+            error = ModelEndpointError(f"{error}{await self._known_models()}")
+        if status == 403 and self._has_replied:  # the key is good; some providers refuse what they will not answer so
+            error = ModelRequestError(str(error))
         raise error
 
     async def list_models(self) -> list[str]:
@@ -212,7 +218,7 @@ class OpenAIModel:
         except TimeoutError as e:
             raise ModelTimeoutError(f"no reply from {self.base_url} within {seconds:g} s; raise timeout_seconds") from e
         except aiohttp.ClientSSLError as e:
-            raise ModelRequestError(
+            raise ModelEndpointError(
                 f"no secure connection to {self.base_url}: {self._redactor.clean(str(e))}"
             ) from None
         except aiohttp.ClientConnectorError as e:

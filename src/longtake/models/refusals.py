@@ -15,6 +15,7 @@ import yarl
 from ..errors import (
     ModelAuthError,
     ModelConnectionError,
+    ModelEndpointError,
     ModelError,
     ModelRateLimitError,
     ModelRequestError,
@@ -85,15 +86,17 @@ def refusal(
         return ModelAuthError(f"the key was refused: {told}; set OPENAI_API_KEY or pass api_key")
     if 300 <= status < 400:
         where = redactor.clean(headers.get("Location", "elsewhere"))
-        return ModelRequestError(f"{base_url} redirects to {where}; give the final address as base URL")
+        return ModelEndpointError(f"{base_url} redirects to {where}; give the final address as base URL")
     if status == 429 and not hint.startswith("; the account"):
         error = ModelRateLimitError(f"too many requests: {told}")
     elif status == 408:
         error = ModelTimeoutError(told)
     elif status == 409 or status >= 500:
         error = ModelConnectionError(f"the server failed: {told}{hint}")
-    else:
+    elif status in (400, 413, 422):
         return ModelRequestError(f"{told}{hint}")
+    else:
+        return ModelEndpointError(f"{told}{hint}")
     error.retry_after_seconds = retry_after_seconds(headers)
     return error
 

@@ -10,6 +10,7 @@ Recorded, a line is ``{"key": ..., "output": {...}}`` and is said only to the re
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class ScriptedModel:
 
     def __init__(self, replies: Iterable[Reply], *, name: str = "scripted") -> None:
         self.name = name
+        self.reply_identity: JSON = name
         self.requests = list[Request]()
         self._replies = deque(replies)
         self._recorded = dict[str, deque[ModelOutput]]()
@@ -75,6 +77,7 @@ class ScriptedModel:
                 ) from e
         model = cls(written, name=f"scripted:{path.name}")
         model._recorded = dict(recorded)
+        model.reply_identity = [model.name, hashlib.sha256(b"\n".join(lines)).hexdigest()[:16]]
         return model
 
     @classmethod

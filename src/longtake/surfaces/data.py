@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -18,6 +18,9 @@ from .looking import JsonOption
 from .show import plural
 from .steps_progress import StepBars
 from .terminal import err, out, print_json
+
+if TYPE_CHECKING:
+    from ..datagen.export.write import ExportReport
 
 __all__ = ["data_app"]
 
@@ -61,9 +64,9 @@ def run(
     reason_base_url: Annotated[str | None, typer.Option(help="The reason model's own endpoint.")] = None,
     trace_base_url: Annotated[str | None, typer.Option(help="The trace model's own endpoint.")] = None,
     blind_base_url: Annotated[str | None, typer.Option(help="The blind model's own endpoint.")] = None,
-    in_flight: Annotated[int, typer.Option(help="Records at work at once, for each worker.")] = 64,
-    max_cost: Annotated[float | None, typer.Option(help="USD this run may cost in all.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Tokens this run may use in all.")] = None,
+    in_flight: Annotated[int, typer.Option(min=1, help="Records at work at once, for each worker.")] = 64,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="USD this run may cost in all.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=0, help="Tokens this run may use in all.")] = None,
     ray: Annotated[
         str | None, typer.Option(help="A Ray cluster: its address, auto, or local for one on this machine.")
     ] = None,
@@ -153,23 +156,28 @@ def verify(folder: RunArgument, as_json: JsonOption = False) -> None:
     from ..datagen import audit
 
     opened = audit.open_run(folder)
-    found, wrong = asyncio.run(audit.status(opened)), asyncio.run(audit.verify(opened))
+    found, verdict = asyncio.run(audit.status(opened)), asyncio.run(audit.verify(opened))
     doubtful = audit.in_doubt(opened)
     if as_json:
         in_doubt = [asdict(call) for call in doubtful]
-        print_json({"ok": not wrong, "wrong": wrong, "in_doubt": in_doubt, **found.as_json()})
+        print_json({"ok": not verdict.wrong, **asdict(verdict), "in_doubt": in_doubt, **found.as_json()})
     else:
-        for line in wrong:
+        for line in verdict.wrong:
             out.print(f"[red]wrong[/]  {escape(line)}", soft_wrap=True)
+        for line in verdict.notes:
+            out.print(f"note   {escape(line)}", soft_wrap=True)
         for step in found.steps:
             count = step.count
             parts = f"{count.ok} ok + {count.rejected} rejected + {count.invalid} invalid + {count.failed} failed"
             out.print(f"{step.name}: {parts} + {step.pending} pending = {step.inputs} inputs", soft_wrap=True)
-        out.print(f"model calls that may have been paid twice, under way at a kill: {len(doubtful)}")
+        what = "under way now, or cut off" if found.is_running else "cut off by a kill or a timeout"
+        out.print(f"model calls {what}, so perhaps paid without a reply: {len(doubtful)}")
         for call in doubtful:
             out.print(f"  {call.step}  {escape(call.record)}", soft_wrap=True)
-        out.print("[green]ok[/]  the books are right" if not wrong else f"{plural(len(wrong), 'thing')} wrong")
-    if wrong:
+        out.print(
+            "[green]ok[/]  the books are right" if not verdict.wrong else f"{plural(len(verdict.wrong), 'thing')} wrong"
+        )
+    if verdict.wrong:
         raise typer.Exit(1)
 
 
@@ -188,7 +196,7 @@ def export(
     ] = None,
     balance: Annotated[bool, typer.Option("--balance", help="Reorder options so that the letters balance.")] = False,
     media: Annotated[Path | None, typer.Option(help="A folder for the frames as JPEG files.")] = None,
-    max_per_question: Annotated[int, typer.Option(help="Rows for the same question about the same video.")] = 1,
+    max_per_question: Annotated[int, typer.Option(min=1, help="Rows for the same question about the same video.")] = 1,
     videos: Annotated[Path | None, typer.Option(help="Where the videos are now, if they were moved.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -196,6 +204,7 @@ def export(
     from dataclasses import asdict
 
     from ..datagen import audit
+    from ..datagen.export.write import card_path
     from ..datagen.export.write import export as write
     from ..datagen.quality.measures import parse_filter
 
@@ -212,9 +221,16 @@ def export(
         max_per_question=max_per_question,
         lineage=opened.lineage(),
     )
+    opened.note_export(card_path(file))
     if as_json:
         print_json(asdict(report))
-        return
+    else:
+        _print_export(file, report)
+    if not report.num_rows:
+        raise typer.Exit(1)
+
+
+def _print_export(file: Path, report: ExportReport) -> None:
     out.print(f"{file}: {plural(report.num_rows, 'row')} from {plural(report.num_videos, 'video')}", soft_wrap=True)
     for what, count in {**report.refused, **report.filtered}.items():
         out.print(f"  left out  {count}  {escape(what)}", soft_wrap=True)
@@ -226,7 +242,7 @@ def export(
 def report(
     folder: RunArgument,
     page: Annotated[Path | None, typer.Option("--out", help="The HTML page; by default report.html in RUN.")] = None,
-    sample: Annotated[int, typer.Option(help="Videos shown in full.")] = 12,
+    sample: Annotated[int, typer.Option(min=0, help="Videos shown in full.")] = 12,
     videos: Annotated[Path | None, typer.Option(help="Where the videos are now, if they were moved.")] = None,
     as_json: JsonOption = False,
 ) -> None:

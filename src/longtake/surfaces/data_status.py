@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -19,16 +23,35 @@ if TYPE_CHECKING:
 
 __all__ = ["show_status", "until_done"]
 
+GRACE_SECONDS = 5.0
+MAX_REASONS = 5
 T = TypeVar("T")
 
 
 def until_done(work: Coroutine[Any, Any, T]) -> T:
     """What ``work`` gives. An interruption ends the program with what to do next."""
+    before = signal.signal(signal.SIGINT, _interrupted)
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        err.print("interrupted; what was finished is kept: give the same command again to go on")
         raise SystemExit(130) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """The books are right at any moment, so nothing is waited for long: a thread may be decoding an hour of video."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    err.print("interrupted; what was finished is kept: give the same command again to go on")
+    timer = threading.Timer(GRACE_SECONDS, _leave)
+    timer.daemon = True
+    timer.start()
+    raise KeyboardInterrupt
+
+
+def _leave() -> None:
+    err.show_cursor(True)
+    os._exit(130)
 
 
 def show_status(folder: Path, *, as_json: bool = False, ended: bool = False, next_step: str = "") -> None:
@@ -46,7 +69,7 @@ def show_status(folder: Path, *, as_json: bool = False, ended: bool = False, nex
 
 def _print_status(found: RunStatus, next_step: str) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for name in ("step", "ok", "dropped", "invalid", "failed", "pending", "flying", "calls", "USD", "work s"):
+    for name in ("step", "ok", "rejected", "invalid", "failed", "pending", "in flight", "calls", "USD", "s"):
         table.add_column(name, justify="left" if name == "step" else "right", no_wrap=True)
     for step in found.steps:
         count, paid = step.count, step.paid
@@ -55,9 +78,13 @@ def _print_status(found: RunStatus, next_step: str) -> None:
         table.add_row(step.name, *map(str, counts), str(paid.num_calls), cost, f"{count.seconds:.1f}")
     out.print(table)
     for step in found.steps:
-        for reason, number in step.reasons.most_common(3):
+        for reason, number in step.reasons.most_common(MAX_REASONS):
             out.print(f"[dim]{step.name}: {number} x {escape(reason)}[/]", soft_wrap=True)
-    out.print(f"{plural(found.num_results, 'result')} from {plural(found.num_videos, 'video')}")
+        if (more := len(step.reasons) - MAX_REASONS) > 0:
+            out.print(f"[dim]{step.name}: and {plural(more, 'other reason')}, see --json[/]")
+    out.print(
+        f"{plural(found.num_results, 'result')} from {found.num_videos_with_results} of {found.num_videos} videos"
+    )
     to_retry = sum(step.to_retry for step in found.steps)
     if found.is_running:
         out.print("a run is at work here")
