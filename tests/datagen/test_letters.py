@@ -52,6 +52,8 @@ HOLDS_ON = [
     "It is the last of the options.",
     "Option 1",
     "option two",
+    "#2 is right",
+    "number two it is",
     "None of the above",
     "正确答案是A。",
     "选B",

@@ -19,6 +19,7 @@ from ..errors import ConfigError
 from ..registry import resolve
 from ..types import GenerateConfig, Message, ModelOutput, ToolSpec
 from .recipe import DataSettings, Role, recipe_settings
+from .steps.blind import MAX_TOKENS as BLIND_TOKENS
 
 __all__ = ["SlurmJob", "serve_lines", "slurm_script"]
 
@@ -145,6 +146,7 @@ def _ask_of(server: _Server, role: str, own: BaseModel) -> None:
         num_frames, pixels = overview + turns * CROP_FRAMES, CROP_PIXELS
         why = f"calls tools; an overview of {overview} frames and {turns} turns of up to {CROP_FRAMES}"
     reply = getattr(own, "caption_max_tokens" if role == "caption" else "max_tokens", 4096)
+    reply = BLIND_TOKENS if role == "blind" else reply
     reply *= getattr(own, "max_turns", 5) if role == "trace" else 1
     tokens = num_frames * -(-pixels // PIXELS_PER_TOKEN) + PROMPT_TOKENS[role] + reply
     server.roles.append(role)

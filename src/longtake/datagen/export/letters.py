@@ -27,6 +27,7 @@ _ORDER = re.compile(
     rf"\b{_PLACE}(?:[ -]+\w+){{0,3}}?[ -]+(?:{_OPTION}|ones?|listed)\b"
     rf"|\b{_OPTION}\W{{0,3}}(?:(?:number|no|nr)\b)?\W{{0,3}}{_NUMBER}\b"
     rf"|\b{_OPTION}\b[^.!?\n]{{0,20}}\b(?:above|below|listed|in (?:the )?order)\b"
+    r"|(?:#|\bno\.|\bnumber)\s*(?:\d|one\b|two\b|three\b|four\b)"
     rf"|\blisted\s+(?:at\s+the\s+)?{_PLACE}\b"
     r"|\b(?:all|none|any|both|neither|either)\s+of\s+the\s+(?:above|below|options|choices|answers|others?)\b"
     r"|第\s*[一二三四五六七八九十\d]+\s*(?:个|個|项|项目|項|种|種|の?選択|の?选|番)"
