@@ -80,7 +80,7 @@ def check_whole(out: Path, expected: Path, *, num_parts: tuple[int, ...] = PARTS
     asyncio.run(go())
     assert leaves(steps, out, items) == leaves(steps, expected, items)
     assert len(leaves(steps, out, items)) == len(items)
-    assert asyncio.run(verify(opened(out, steps, items))) == []
+    assert asyncio.run(verify(opened(out, steps, items))).wrong == []
 
 
 def test_the_same_results_as_in_one_process(cluster: str, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_an_item_that_kills_its_worker_is_given_up_and_the_others_are_not(cluste
     found = asyncio.run(status(opened(out, steps, items)))
     assert {step.name: step.pending for step in found.steps}["last"] == 1
     assert found.num_results == len(items) - 1
-    assert asyncio.run(verify(opened(out, steps, items))) == []
+    assert asyncio.run(verify(opened(out, steps, items))).wrong == []
 
 
 def test_what_ends_a_run_arrives_as_it_was_raised(cluster: str, tmp_path: Path) -> None:

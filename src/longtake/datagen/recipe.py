@@ -106,8 +106,13 @@ def checked_settings(kind: type[S], values: Mapping[str, Any]) -> S:
         raise ConfigError(f"wrong settings of the recipe: {_wrong(e)}. It has {', '.join(kind.model_fields)}") from e
 
 
+_SAID = {"extra_forbidden": "there is no such setting", "missing": "must be given (--set NAME=VALUE)"}
+
+
 def _wrong(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc']))}: {_SAID.get(item['type'], item['msg'])}" for item in error.errors()
+    )
 
 
 class Models:

@@ -34,8 +34,13 @@ def read_prices(path: Path | str) -> dict[str, Price]:
         table = tomllib.loads(Path(path).read_text("utf-8"))
         return TypeAdapter(dict[str, Price]).validate_python(table)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as e:
+        wrong = (
+            f"{'.'.join(map(str, e.errors()[0]['loc']))}: {e.errors()[0]['msg']}"
+            if isinstance(e, ValidationError)
+            else e
+        )
         raise ConfigError(
-            f"cannot read the price table {path}: {e}; it has a [section] per prefix of a model's name"
+            f"cannot read the price table {path}: {wrong}; it has a [section] per prefix of a model's name"
             " with usd_per_million_input and usd_per_million_output"
         ) from e
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from ...agents.prompt import render
 from ...agents.replies import without_thinking
 from ...errors import FormatError, ModelReplyError, RejectedError
-from ...types import JSON, GenerateConfig, Message, Model, ModelOutput, Part, ToolSpec
+from ...types import JSON, GenerateConfig, Message, Model, ModelOutput, Part, ToolSpec, Usage
 from ..step import Context, model_identity
 from .phrases import is_error_message, is_nothing, is_refusal
 
@@ -49,18 +50,21 @@ class Heard:
     async def generate(
         self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
     ) -> ModelOutput:
-        attempt = 0
+        attempt, spent = 0, Usage()
         while True:
             attempt += 1
             output = await self.model.generate(messages, tools=tools, config=config)
+            spent += output.usage
             said = without_thinking(output.text).strip()
             if output.message.tool_calls or not is_error_message(said):
-                return output
+                return replace(output, usage=spent)
             if attempt == _MAX_ATTEMPTS:
-                raise ModelReplyError(
+                error = ModelReplyError(
                     f"{self.name} replied with an error message {attempt} times: {_short(said)!r}; look at the server,"
                     " then run again"
                 )
+                error.spent = spent
+                raise error
             await asyncio.sleep(_FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
 
 
