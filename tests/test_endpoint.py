@@ -29,7 +29,9 @@ from longtake.models.openai import EndpointOptions, OpenAIModel
 from longtake.types import Answer, GenerateConfig, Message, ModelOutput, TimeSpan, ToolSpec
 
 LINES = "From 0.0 to 10.0 s: A tall baker opens a gate. It rains.\nFrom 10.0 to 20.0 s: A calm diver folds a map."
-QUESTION_FIELDS = {"type": "plot", "about": "plot", "length": "20.0", "letter": "C", "descriptions": LINES}
+QUESTION_FIELDS = {
+    "type": "plot", "about": "plot", "length": "20.0", "letter": "C", "descriptions": LINES, "count": "9", "part": "",
+}  # fmt: skip
 DRAFT_FIELDS = {
     "events": LINES, "start": "0.0", "end": "20.0", "count": "9", "max_question_words": "50", "max_answer_words": "25",
 }  # fmt: skip

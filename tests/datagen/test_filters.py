@@ -78,6 +78,16 @@ def test_a_draft_has_its_time_range_and_sees_its_events_only() -> None:
         ({"answer": "word " * 26}, "has 26 words and may have 25"),
         ({"answer": " "}, "answer is empty"),
         ({"answer": 7}, "must be texts"),
+        ({"answer": "N/A"}, "answer is nothing"),
+        ({"answer": "not specified"}, "answer is nothing"),
+        ({"answer": "I'm sorry, I can't tell you"}, "answer is a refusal"),
+        ({"answer": "Error: Connection error."}, "answer is an error message"),
+        ({"answer": "at 0:45"}, "answer names a time"),
+        ({"question": "I cannot assist with that."}, "question is a refusal"),
+        ({"question": "What happens in the first 30 seconds?"}, "names a time"),
+        ({"question": "What falls between 12.0 and 14.0?"}, "names a time"),
+        ({"question": "According to the caption, what falls?"}, "rests on 'According to the caption'"),
+        ({"question": "In event 3, what falls?"}, "rests on 'In event 3'"),
         ({"start_time": 2.0}, "must lie between 10.0 and 30.0 s"),
         ({"end_time": 31.0}, "must lie between 10.0 and 30.0 s"),
         ({"start_time": 18.0}, "start < end"),
@@ -163,16 +173,21 @@ def test_every_draft_gets_its_verdict() -> None:
     assert verdicts({"keep": [], "rejected": [{"index": 0, "reason": "opinion"}]}, num=1) == [(None, "opinion")]
 
 
+def test_a_draft_of_which_the_filter_says_nothing_is_dropped_alone() -> None:
+    reply = {"keep": [{"index": "0", "rank": "1"}], "rejected": [{"index": 2, "reason": "opinion"}]}
+    assert verdicts(reply) == [(1, ""), (None, "the filter said nothing about it"), (None, "opinion")]
+
+
 @pytest.mark.parametrize(
     ("reply", "problem"),
     [
         ({"keep": [{"index": 0, "rank": 1}]}, "'rejected' must be a list"),
-        ({"keep": [{"index": 0, "rank": 1}], "rejected": []}, "every index from 0 to 2"),
+        ({"keep": [], "rejected": []}, "every index from 0 to 2"),
         ({"keep": [{"index": 0, "rank": 1}], "rejected": [{"index": 0, "reason": "x"}]}, "every index from 0 to 2"),
         ({"keep": [{"index": 3, "rank": 1}], "rejected": []}, "whole number from 0 to 2, got 3"),
         ({"keep": [{"index": True, "rank": 1}], "rejected": []}, "whole number from 0 to 2, got True"),
         ({"keep": [{"index": n, "rank": 1} for n in range(3)], "rejected": []}, "same rank"),
-        ({"keep": [{"index": n, "rank": "1"} for n in range(3)], "rejected": []}, "a rank is a whole number"),
+        ({"keep": [{"index": n, "rank": "first"} for n in range(3)], "rejected": []}, "a rank is a whole number"),
         ({"keep": [], "rejected": [{"index": n, "reason": " "} for n in range(3)]}, "needs a reason"),
         ({"keep": [0, 1, 2], "rejected": []}, "'keep' must be a list of JSON objects"),
     ],
@@ -295,9 +310,7 @@ DIFFER = [
 ]
 
 
-@pytest.mark.parametrize(
-    "said", ["9", "-0.5", "Score: 1.5", "relevance 1.0, evidence 0.8", "none", "Score: 1/0", *DIFFER]
-)
+@pytest.mark.parametrize("said", [*DIFFER, "9", "-0.5", "Score: 1.5", "relevance 1.0, evidence 0.8", "none", "1/0"])
 def test_what_is_no_score(said: str) -> None:
     with pytest.raises(FormatError):
         read_score(said)

@@ -232,7 +232,7 @@ def merged(tmp_path: Path, name: str = "film") -> Record:
 def test_every_type_is_asked_for_as_often_as_wanted(tmp_path: Path) -> None:
     step = plan(question_types=("goal", "plot"), questions_per_type=2)
     made = [one.read(Planned) for one in run_step(step, [merged(tmp_path)], FakeContext(tmp_path))]
-    assert made == [Planned("goal", 1), Planned("goal", 2), Planned("plot", 1), Planned("plot", 2)]
+    assert made == [Planned(kind, number, 2) for kind in ("goal", "plot") for number in (1, 2)]
 
 
 @pytest.mark.parametrize("wrong", [{"question_types": ()}, {"questions_per_type": 0}, {"question_types": ("x",)}])
@@ -243,7 +243,7 @@ def test_a_plan_without_questions_is_refused(wrong: dict[str, object]) -> None:
 
 def test_the_reasoner_gets_the_captions_with_their_times(tmp_path: Path) -> None:
     model = ScriptedModel(["<think>long</think>QUESTION: x"])
-    planned = record("plan", as_value(Planned("spatial", 2)), parents=[merged(tmp_path)])
+    planned = record("plan", as_value(Planned("spatial", 2, 2)), parents=[merged(tmp_path)])
     (made,) = run_step(reason(model), [planned], FakeContext(tmp_path))
     assert made.read(Reply) == Reply("QUESTION: x")
     request = model.requests[0]
@@ -252,7 +252,7 @@ def test_the_reasoner_gets_the_captions_with_their_times(tmp_path: Path) -> None
     assert prompt.startswith("Task: question\nType: spatial\n")
     assert "From 0.0 to 10.0 s: A lamp breaks.\nFrom 10.0 to 20.0 s: It is dark." in prompt
     assert "lasts 20.0 s" in prompt
-    assert "number 2 of the questions" in prompt
+    assert "This is question 2 of 2 of its type on this video. Let it turn on what happens from 10 to 20 s;" in prompt
 
 
 def test_the_right_letters_asked_for_are_balanced(tmp_path: Path) -> None:

@@ -380,7 +380,7 @@ def test_questions_of_the_seed_are_checked_before_they_are_paid_for(tmp_path: Pa
         "answer": "<answer>B</answer>",
     }
     assert len(reasons) == 1
-    assert "The video say it gets dark" in model.requests[0].messages[0].text
+    assert "The video says it gets dark" in model.requests[0].messages[0].text
 
 
 @pytest.mark.parametrize("value", [{}, [], [1], [{"QUESTION": "x"}]])

@@ -30,6 +30,8 @@ def question(descriptions: str, kind: str = "temporal", number: str = "1", lette
             about="x",
             length="60.0",
             number=number,
+            count="9",
+            part="",
             letter=letter,
             descriptions=descriptions,
         )

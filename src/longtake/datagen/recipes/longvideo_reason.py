@@ -17,7 +17,7 @@ from ...video import ocr as writing
 from ..step import Step
 from ..steps.caption import caption, merge
 from ..steps.parse import parse
-from ..steps.reason import plan, reason
+from ..steps.reason import LETTERS, plan, reason
 from ..steps.reformat import reformat
 from ..steps.split import split
 
@@ -65,7 +65,13 @@ def build(settings: Settings, models: Callable[[Role], Model]) -> list[Step]:
         caption_step(models("caption"), settings),
         merge(min_captioned_share=settings.min_captioned_share),
         *question_steps(reasoner, settings),
-        parse(reasoner, repairs=settings.repairs, temperature=settings.temperature, max_tokens=settings.max_tokens),
+        parse(
+            reasoner,
+            num_options=len(LETTERS),
+            repairs=settings.repairs,
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+        ),
     ]
     if settings.reformat:
         steps.append(reformat(reasoner, repairs=settings.repairs))

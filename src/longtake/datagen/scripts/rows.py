@@ -150,9 +150,7 @@ def read_item() -> Step:
 
     async def run(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
         item = cast("dict[str, JSON]", records[0].find("root").value["item"])
-        text = orjson.dumps(item).decode()
-        known = text.replace("\\n", " ").replace("\\t", " ")
-        return [as_value(read_question(text, known_type(item.get("question_type")), known=known))]
+        return [as_value(read_question(orjson.dumps(item).decode(), known_type(item.get("question_type"))))]
 
     return Step("parse", 2, {"given": True}, run)
 

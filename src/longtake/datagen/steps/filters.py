@@ -6,6 +6,7 @@ Every question that is dropped is a record of its own with the reason, so nothin
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
@@ -81,7 +82,7 @@ def text_filter(model: Model, *, max_questions: int) -> Step:
         max_questions=max_questions,
         max_words=[MAX_QUESTION_WORDS, MAX_ANSWER_WORDS],
     )
-    return Step("text_filter", 1, config, run, gathers=True, many=True)
+    return Step("text_filter", 2, config, run, gathers=True, many=True)
 
 
 def kept_questions() -> Step:
@@ -99,17 +100,19 @@ def kept_questions() -> Step:
 def read_verdicts(said: str, drafts: Sequence[Question], max_questions: int) -> list[Verdict]:
     """A verdict on each of ``drafts``, in their order, from ``{"keep": [...], "rejected": [...]}``.
 
-    What is kept beyond ``max_questions`` is the worst by rank and dropped for that. Raises `FormatError` unless every
-    draft is named once, ranks differ and every rejection has a reason."""
+    What is kept beyond ``max_questions`` is the worst by rank and dropped for that; a draft of which nothing is said is
+    dropped alone. Raises `FormatError` where none is named, one twice, ranks are the same or a rejection has no
+    reason."""
     reply = read_object(said)
     kept, rejected = _rows(reply, "keep"), _rows(reply, "rejected")
     named = [_index(row, len(drafts)) for row in (*kept, *rejected)]
-    if sorted(named) != list(range(len(drafts))):
+    if not named or len(set(named)) < len(named):
         raise FormatError(f"every index from 0 to {len(drafts) - 1} must stand in one list, once; got {sorted(named)}")
     ranks = {_index(row, len(drafts)): _rank(row) for row in kept}
     if len(set(ranks.values())) < len(ranks):
         raise FormatError(f"two questions have the same rank: {sorted(ranks.values())}")
-    reasons = {_index(row, len(drafts)): _reason(row) for row in rejected}
+    reasons = dict.fromkeys(set(range(len(drafts))) - set(named), "the filter said nothing about it")
+    reasons.update((_index(row, len(drafts)), _reason(row)) for row in rejected)
     places = {index: place for place, index in enumerate(sorted(ranks, key=lambda index: ranks[index]), 1)}
     for index, place in places.items():
         if place > max_questions:
@@ -142,17 +145,23 @@ def _are_objects(rows: list[JSON]) -> TypeGuard[list[Mapping[str, JSON]]]:
 
 
 def _index(row: Mapping[str, JSON], count: int) -> int:
-    index = row.get("index")
-    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
-        raise FormatError(f"an index is a whole number from 0 to {count - 1}, got {index!r}")
+    index = _whole(row.get("index"))
+    if index is None or not 0 <= index < count:
+        raise FormatError(f"an index is a whole number from 0 to {count - 1}, got {row.get('index')!r}")
     return index
 
 
 def _rank(row: Mapping[str, JSON]) -> int:
-    rank = row.get("rank")
-    if not isinstance(rank, int) or isinstance(rank, bool):
-        raise FormatError(f"a rank is a whole number, got {rank!r}")
+    rank = _whole(row.get("rank"))
+    if rank is None:
+        raise FormatError(f"a rank is a whole number, got {row.get('rank')!r}")
     return rank
+
+
+def _whole(value: JSON) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _reason(row: Mapping[str, JSON]) -> str:
@@ -201,7 +210,7 @@ def visual_filter(model: Model, *, min_score: float, max_frames: int, ocr: bool)
         look=[LONGEST_LOOK_SECONDS, LOOK_FPS, LOOK_PIXELS, max_frames],
         ocr=ocr,
     )
-    return Step("visual_filter", 1, config, run)
+    return Step("visual_filter", 2, config, run)
 
 
 def _look(video: Video, moment: TimeSpan, max_frames: int, ocr: bool) -> tuple[Frames, str]:

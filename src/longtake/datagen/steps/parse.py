@@ -11,16 +11,18 @@ from collections.abc import Iterable, Sequence
 
 from ...agents.prompt import prompt_digest
 from ...clock import split_span
-from ...errors import FormatError
+from ...errors import FormatError, SpanError
 from ...media import TimeSpan
 from ...types import Model
 from ..step import Context, Record, Step, Value, model_identity
 from ..values import CaptionedVideo, Question, QuestionType, Reason, Source, as_value
 from .asking import read_or_repair
+from .phrases import no_content
 from .reason import Planned, Reply, question_prompt
-from .sections import Parts, WrittenReason, plain, read_parts
+from .sections import Parts, WrittenReason, plain, ranges, read_parts
+from .wording import other_letter, sources_in, speaks_of_video, times_in
 
-__all__ = ["parse", "read_question", "times_in", "without_captions"]
+__all__ = ["parse", "read_question"]
 
 _LONGEST_ANSWER = 1000
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -32,21 +34,19 @@ _ANSWER = re.compile(
 _TAGS = re.compile(r"</?answer>|\\boxed", re.IGNORECASE)
 _ANOTHER = re.compile(r"^(?:and\b|or\b|&|/|,)?\s*\(?[A-Za-z]\)?\s*(?:$|[).,:;/&]|and\b|or\b)")
 _PLACEHOLDER = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|the question|(?:first|second|third|fourth) option", re.IGNORECASE)
-_CLOCK = re.compile(
-    r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?\b|\b\d+(?:\.\d+)?[\s-]?(?:s|secs?|seconds?|mins?|minutes?)\b"
-    r"|\b(?:second|minute|timestamp)\s\d+\b",
-    re.IGNORECASE,
-)
-_THE_CAPTIONS = re.compile(
-    r"\b(the|these|those|this|that)(?:\s+(?:given|provided|following|above))?(?:\s+video(?:['’]s)?)?\s+captions?\b",
-    re.IGNORECASE,
-)
-_CAPTIONS = re.compile(r"\b(?:video(?:['’]s)?\s+)?(captions?)\b", re.IGNORECASE)
+_ONE_LETTER = re.compile(r"(?<![\w'’])[A-Z](?![\w'’])")
 
 
-def parse(model: Model | None = None, *, repairs: int = 1, temperature: float = 0.6, max_tokens: int = 32768) -> Step:
+def parse(
+    model: Model | None = None,
+    *,
+    num_options: int | None = None,
+    repairs: int = 1,
+    temperature: float = 0.6,
+    max_tokens: int = 32768,
+) -> Step:
     """`Reply` -> `Question`, its reasoning the reasons as they are. With ``model``, a reply that cannot be used is
-    shown to it with what is wrong, up to ``repairs`` times."""
+    shown to it with what is wrong, up to ``repairs`` times. None for ``num_options`` takes any number from two."""
     repairs = repairs if model is not None else 0
 
     async def run(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
@@ -56,7 +56,8 @@ def parse(model: Model | None = None, *, repairs: int = 1, temperature: float = 
         known = " ".join(caption.caption for caption in video.captions)
 
         def read(reply: str) -> Question:
-            return read_question(reply, planned.question_type, duration_seconds=duration, known=known)
+            kind = planned.question_type
+            return read_question(reply, kind, duration_seconds=duration, known=known, num_options=num_options)
 
         question = await read_or_repair(
             ctx,
@@ -70,27 +71,38 @@ def parse(model: Model | None = None, *, repairs: int = 1, temperature: float = 
         )
         return [as_value(question)]
 
-    config: Value = {"repairs": repairs}
+    config: Value = {"repairs": repairs, "num_options": num_options}
     if model is not None and repairs:
         prompts: Value = {"prompt": prompt_digest("data_repair"), "model": model_identity(model)}
         config = {**config, **prompts, "temperature": temperature, "max_tokens": max_tokens}
-    return Step("parse", 1, config, run)
+    return Step("parse", 2, config, run)
 
 
 def read_question(
-    reply: str, question_type: QuestionType, *, duration_seconds: float = math.inf, known: str = ""
+    reply: str,
+    question_type: QuestionType,
+    *,
+    duration_seconds: float = math.inf,
+    known: str | None = None,
+    num_options: int | None = None,
 ) -> Question:
     """The question in ``reply``, which is text with headers or JSON; thinking in it does not count.
 
     Spans are cut off at ``duration_seconds``. A time in the question counts as a part of what is asked, not as a time
-    stamp, if it is in ``known`` (what the captions say). Raises `FormatError` saying what is wrong."""
+    stamp, if it is in ``known`` (what the captions say; with None that is not known and no time counts). With
+    ``num_options`` there are so many. Raises `FormatError` saying what is wrong."""
     parts = read_parts(reply)
-    options = _options(parts)
+    options = _options(parts, num_options)
     if not parts.question or _PLACEHOLDER.fullmatch(parts.question):
         raise FormatError(f"the question is {parts.question!r}; write the question itself")
+    if what := no_content(parts.question):
+        raise FormatError(f"the question {parts.question!r} is {what}; write the question itself")
     for text in (parts.question, *options):
-        if times := times_in(text, known):
+        if times := times_in(text, known, of=None if text is parts.question else parts.question):
             raise FormatError(f"{text!r} mentions the time {times[0]!r}; ask without times of the video")
+        if sources := sources_in(text, known):
+            raise FormatError(f"{text!r} rests on {sources[0]!r}; ask about what the video shows")
+    answer = _letter(parts.answer, options)
     reasons = tuple(_reason(written, duration_seconds) for written in parts.reasons)
     spans = _union(span for reason in reasons for span in reason.spans)
     if not spans:
@@ -98,39 +110,34 @@ def read_question(
     told = [" ".join(reason.texts) for reason in reasons if reason.texts]
     if not told:
         raise FormatError("the reasons hold times but no text; say what is seen there and what follows from it")
+    for text in (text for reason in reasons for text in reason.texts):
+        if what := no_content(text):
+            raise FormatError(f"the reason {text!r} is {what}; say what is seen and what follows from it")
+        if other := other_letter(text, answer, _LETTERS[: len(options)]):
+            raise FormatError(f"the reasons call {other} the answer and ANSWER is {answer}; make them agree")
     return Question(
         parts.question,
-        _letter(parts.answer, options),
+        answer,
         options,
         question_type,
         spans,
         reasons,
-        without_captions("\n".join(told)),
+        speaks_of_video("\n".join(told), known),
     )
 
 
-def times_in(text: str, known: str = "") -> list[str]:
-    """Times and lengths of time written in ``text`` (1:15, 12 s) that are not in ``known``."""
-    return [time for time in _CLOCK.findall(text) if time.lower() not in known.lower()]
-
-
-def without_captions(text: str) -> str:
-    """``text`` that speaks of the video where it spoke of captions, which nobody who watches it sees."""
-
-    def instead(match: re.Match[str]) -> str:
-        word = "video frames" if match[1].lower() == "captions" else "video"
-        return word.capitalize() if match[0][0].isupper() else word
-
-    text = _THE_CAPTIONS.sub(lambda match: f"{'The' if match[1][0].isupper() else 'the'} video", text)
-    return _CAPTIONS.sub(instead, text)
-
-
-def _options(parts: Parts) -> tuple[str, ...]:
+def _options(parts: Parts, num_options: int | None) -> tuple[str, ...]:
     letters = "".join(letter for letter, _ in parts.options)
     if not 2 <= len(letters) <= len(_LETTERS) or not _LETTERS.startswith(letters):
         raise FormatError(
             f"the options are lettered {letters or 'not at all'}; write a line for each of A to D in order"
         )
+    if num_options not in (None, len(letters)):
+        raise FormatError(
+            f"there are {len(letters)} options, {letters}; write {num_options}, each on a line of its own"
+        )
+    if sum(bool(no_content(text)) for _, text in parts.options) > 1:
+        raise FormatError("more than one option says nothing; write what each of them says")
     seen = dict[str, str]()
     for letter, text in parts.options:
         if not any(c.isalnum() for c in text) or _PLACEHOLDER.fullmatch(text):
@@ -158,23 +165,29 @@ def _letter(answer: str, options: Sequence[str]) -> str:
         raise FormatError(f"the answer {letter} is none of the options A to {_LETTERS[len(options) - 1]}")
     if rest and _ANOTHER.match(rest):
         raise FormatError(f"the answer {said!r} names more than one option; exactly one is right")
-    others = {_folded(text) for text in options} - {_folded(options[_LETTERS.index(letter)])}
+    own = options[_LETTERS.index(letter)]
+    others = {_folded(text) for text in options} - {_folded(own)}
     if rest and _folded(rest) in others:
         raise FormatError(f"the answer {said!r} has the letter of one option and the text of another")
+    rest = rest[len(own) :] if rest.casefold().startswith(own.casefold()) else rest
+    if _folded(rest) != _folded(own) and set(_ONE_LETTER.findall(rest)) & set(_LETTERS[: len(options)]) - {letter}:
+        raise FormatError(f"the answer {said!r} names more than one option; exactly one is right")
     return letter
 
 
 def _reason(written: WrittenReason, duration_seconds: float) -> Reason:
     spans = list[TimeSpan]()
-    rest = written.times
-    while rest.strip() and (found := split_span(rest)):
-        span, rest = found
+    try:
+        found = [parts[0] if (parts := split_span(one)) else None for one in ranges(written.times)]
+    except SpanError as e:
+        raise FormatError(f"the reasons rest on {written.times!r}: {e}") from e
+    if written.times.strip() and (not found or None in found):
+        raise FormatError(f"{written.times!r} is not a time range; write [START to END] in seconds, START first")
+    for span in (span for span in found if span):
         if span.start >= duration_seconds:
             raise FormatError(f"the reasons rest on {written.times}, but the video ends at {duration_seconds:.1f} s")
         spans.append(TimeSpan(span.start, min(span.end, duration_seconds)))
-    if written.times.strip() and not spans:
-        raise FormatError(f"{written.times!r} is not a time range; write [START to END] in seconds, START first")
-    return Reason(tuple(spans), written.texts)
+    return Reason(tuple(dict.fromkeys(spans)), written.texts)
 
 
 def _union(spans: Iterable[TimeSpan]) -> tuple[TimeSpan, ...]:

@@ -64,6 +64,7 @@ _OTHER_CANNOT = _any(
 
 _REFUSALS = (
     rf"(?:{_SORRY}[\s,.;:!-]*(?:but|and|that)?[\s,]*)?i\s*(?:really |simply )?{_CANNOT}\s+(?:\w+ly\s+)?{_DO}\b",
+    rf"{_SORRY}[\s,.;:!-]*(?:but\s+)?i {_CANNOT} (?:tell|say|know)\b",
     rf"{_SORRY}[\s,.;:!-]*(?:but\s+)?(?:and\s+)?{_CANNOT}\s+{_DO}\b",
     rf"{_SORRY}[\s,.;:!-]*(?:but\s+)?(?:this|that|the) (?:request|content|material|image|video)\b",
     rf"(?:{_SORRY}[\s,.;:!-]*(?:but\s+)?)?i (?:must|have to|need to) (?:respectfully |politely )?decline"

@@ -17,7 +17,9 @@ from ..step import Context, Record, Step, Value
 from ..values import Question, as_value
 from .caption import caption_lines
 from .events import Events
+from .phrases import no_content
 from .verdicts import ask_and_read, asking_config, read_object
+from .wording import sources_in, times_in
 
 __all__ = ["MAX_ANSWER_WORDS", "MAX_QUESTION_WORDS", "EventGroup", "drafts", "faults", "groups", "read_draft"]
 
@@ -27,13 +29,6 @@ MAX_TOKENS = 4096
 ROUNDING_SECONDS = 0.1
 """A prompt shows times to the tenth; so much may a reply lie outside the part it is about, and is then cut to it."""
 
-_SECONDS = r"\d+(?:\.\d+)?"
-_TIME_NAMED = re.compile(
-    r"(?i)\b\d{1,2}:\d{2}\b|\btime ?stamps?\b"
-    rf"|\b{_SECONDS} ?(?:-|–|to|and) ?{_SECONDS} ?(?:s|secs?|seconds?)\b"
-    rf"|\b{_SECONDS} ?(?:s|secs?|seconds?|minutes?) (?:in|into|mark)\b"
-    rf"|\b(?:at|from|around|between|after|before) (?:(?:second|minute)s? \d|{_SECONDS} ?(?:s|secs?|seconds?)\b)"
-)
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -80,7 +75,12 @@ def drafts(model: Model) -> Step:
             max_answer_words=str(MAX_ANSWER_WORDS),
         )
         question = await ask_and_read(
-            ctx, model, prompt, lambda said: read_draft(said, span), temperature=TEMPERATURE, max_tokens=MAX_TOKENS
+            ctx,
+            model,
+            prompt,
+            lambda said: read_draft(said, span, known=" ".join(event.caption for event in found)),
+            temperature=TEMPERATURE,
+            max_tokens=MAX_TOKENS,
         )
         return [as_value(question)]
 
@@ -91,17 +91,19 @@ def drafts(model: Model) -> Step:
         max_tokens=MAX_TOKENS,
         max_words=[MAX_QUESTION_WORDS, MAX_ANSWER_WORDS],
     )
-    return Step("drafts", 1, config, run)
+    return Step("drafts", 2, config, run)
 
 
-def read_draft(said: str, within: TimeSpan) -> Question:
-    """The question in a JSON reply, about a moment inside ``within``. Raises `FormatError` naming all that is wrong."""
+def read_draft(said: str, within: TimeSpan, *, known: str = "") -> Question:
+    """The question in a JSON reply, about a moment inside ``within``. Raises `FormatError` naming all that is wrong.
+
+    Times and captions of which ``known`` tells, what is said of the video, are part of what is asked."""
     reply = read_object(said)
     question, answer = reply.get("question"), reply.get("answer")
     if not isinstance(question, str) or not isinstance(answer, str):
         raise FormatError(f"question and answer must be texts, got {question!r} and {answer!r}")
     question, answer = " ".join(question.split()), " ".join(answer.split())
-    wrong = faults(question, answer)
+    wrong = faults(question, answer, known=known)
     span: TimeSpan | None = None
     try:
         span = _inside(reply.get("start_time"), reply.get("end_time"), within)
@@ -112,17 +114,21 @@ def read_draft(said: str, within: TimeSpan) -> Question:
     return Question(question, answer, spans=(span,))
 
 
-def faults(question: str, answer: str) -> list[str]:
+def faults(question: str, answer: str, *, known: str = "") -> list[str]:
     """What rules can tell to be wrong with an open question, one phrase each."""
     wrong = list[str]()
     for name, text, most in (("question", question, MAX_QUESTION_WORDS), ("answer", answer, MAX_ANSWER_WORDS)):
         count = len(text.split())
         if not _plain(text):
             wrong.append(f"the {name} is empty")
+        elif what := no_content(text):
+            wrong.append(f"the {name} is {what}")
         elif count > most:
             wrong.append(f"the {name} has {count} words and may have {most}")
-    if _TIME_NAMED.search(question):
-        wrong.append("the question names a time")
+        if times_in(text, known):
+            wrong.append(f"the {name} names a time")
+        if sources := sources_in(text, known):
+            wrong.append(f"the {name} rests on {sources[0]!r}; it is about the video")
     plain = _plain(answer)
     if plain and plain not in ("yes", "no") and f" {plain} " in f" {_plain(question)} ":
         wrong.append("the question holds its answer")

@@ -34,10 +34,11 @@ ABOUT: dict[QuestionType, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A question to be written: the ``number``-th (from 1) of its type on the video."""
+    """A question to be written: the ``number``-th (from 1) of ``count`` of its type on the video."""
 
     question_type: QuestionType
     number: int
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ def plan(*, question_types: Sequence[QuestionType] = tuple(ABOUT), questions_per
 
     async def run(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
         numbers = range(1, questions_per_type + 1)
-        return [as_value(Planned(kind, number)) for kind in question_types for number in numbers]
+        return [as_value(Planned(kind, number, questions_per_type)) for kind in question_types for number in numbers]
 
     config: Value = {"question_types": list(question_types), "questions_per_type": questions_per_type}
-    return Step("plan", 1, config, run, many=True)
+    return Step("plan", 2, config, run, many=True)
 
 
 def reason(model: Model, *, temperature: float = 0.6, max_tokens: int = 32768) -> Step:
@@ -79,7 +80,7 @@ def reason(model: Model, *, temperature: float = 0.6, max_tokens: int = 32768) -
         "about": digest(list(ABOUT.values()))[:16],
         "model": model_identity(model),
     }
-    return Step("reason", 1, config, run)
+    return Step("reason", 2, config, run)
 
 
 def question_prompt(record: Record) -> str:
@@ -95,6 +96,18 @@ def question_prompt(record: Record) -> str:
         about=ABOUT.get(planned.question_type, "anything in the video that takes several steps of reasoning."),
         length=f"{record.find('source').read(Source).duration_seconds:.1f}",
         number=str(planned.number),
+        count=str(planned.count),
+        part=_part(planned, video),
         letter=letter,
         descriptions=caption_lines(video.captions),
     )
+
+
+def _part(planned: Planned, video: CaptionedVideo) -> str:
+    """Questions of one type do not know of each other; each has a part of the video of its own, so they differ."""
+    if planned.count == 1 or not video.captions:
+        return ""
+    start, end = video.captions[0].start_time, video.captions[-1].end_time
+    length = (end - start) / planned.count
+    first, last = start + length * (planned.number - 1), start + length * planned.number
+    return f" Let it turn on what happens from {first:.0f} to {last:.0f} s; the others turn on other parts."

@@ -13,13 +13,13 @@ from ...types import Model
 from ..step import Context, Record, Step, Value, model_identity
 from ..values import CaptionedVideo, Question, as_value
 from .asking import ask, read_or_repair
-from .parse import times_in, without_captions
+from .phrases import no_content
 from .sections import sections
+from .wording import other_letter, sources_in, times_in
 
 __all__ = ["read_reformatted", "reformat"]
 
 _STEP = re.compile(r"\bstep\s+\d+\b", re.IGNORECASE)
-_CAPTION = re.compile(r"\bcaptions?\b", re.IGNORECASE)
 _SHORTEST = 0.2
 """A rewritten text shorter than this share of the notes has left most of them out."""
 
@@ -27,18 +27,12 @@ _SHORTEST = 0.2
 def reformat(model: Model, *, repairs: int = 1, temperature: float = 0.7, max_tokens: int = 8192) -> Step:
     """`Question` -> the same with its reasoning rewritten. The answer, the spans and the reasons stay as they are.
 
-    Question, options and reasoning speak of the video where they spoke of captions. The reply must restate the answer;
-    one with another letter, with times, "Step 1" or "caption" is mended by the model up to ``repairs`` times."""
+    The reply must restate the answer; one with another letter, with times, with "Step 1" or that rests on captions is
+    mended by the model up to ``repairs`` times."""
 
     async def run(records: tuple[Record, ...], ctx: Context) -> Sequence[Value]:
         (record,) = records
-        given = record.read(Question)
-        question = replace(
-            given,
-            question=without_captions(given.question),
-            options=tuple(without_captions(option) for option in given.options),
-            reasoning=without_captions(given.reasoning),
-        )
+        question = record.read(Question)
         known = " ".join(caption.caption for caption in record.find("merge").read(CaptionedVideo).captions)
         prompt = render(
             "data_reformat",
@@ -71,7 +65,7 @@ def reformat(model: Model, *, repairs: int = 1, temperature: float = 0.7, max_to
         "prompts": [prompt_digest("data_reformat"), prompt_digest("data_repair")],
         "model": model_identity(model),
     }
-    return Step("reformat", 1, config, run)
+    return Step("reformat", 2, config, run)
 
 
 def read_reformatted(reply: str, question: Question, *, known: str = "") -> str:
@@ -88,10 +82,14 @@ def read_reformatted(reply: str, question: Question, *, known: str = "") -> str:
     text = " ".join(reasoning[0].replace("**", "").split())
     if len(text) < _SHORTEST * len(question.reasoning):
         raise FormatError("the text leaves out most of the notes; keep every fact and every conclusion")
+    if what := no_content(text):
+        raise FormatError(f"the text is {what}; write the reasoning")
+    if other := other_letter(text, question.answer, "".join(letter for letter, _ in letters(question.options))):
+        raise FormatError(f"the text calls {other} the answer, but it is {question.answer}; keep the answer")
     if step := _STEP.search(text):
         raise FormatError(f"the text still counts steps ({step[0]!r}); write it as flowing text")
-    if (word := _CAPTION.search(text)) and not _CAPTION.search(question.question + " ".join(question.options)):
-        raise FormatError(f"the text still speaks of a {word[0]!r}; speak of the video")
+    if sources := sources_in(text, known):
+        raise FormatError(f"the text still rests on {sources[0]!r}; speak of the video")
     if times := times_in(text, f"{known} {question.question} {' '.join(question.options)}"):
         raise FormatError(f"the text still mentions the time {times[0]!r}; leave times out")
     return text

@@ -5,6 +5,7 @@ Whether they make a question is decided in `parse`. What cannot be told apart is
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,28 +16,39 @@ import orjson
 from ...agents.replies import without_thinking
 from ...errors import FormatError
 
-__all__ = ["Parts", "WrittenReason", "plain", "read_parts", "sections"]
+__all__ = ["Parts", "WrittenReason", "plain", "ranges", "read_parts", "sections"]
 
 _MARK = r"[ \t>#*_]*"
 _HEADER = re.compile(
-    rf"^{_MARK}(question|options|choices|(?:correct )?answer|reasons?|reasoning)[*_ \t]*"
-    rf"(?::[*_ \t]*|(?=\r?$))",
+    rf"^{_MARK}(question|options|choices|(?:(?:final|correct) )?answer|reasons?|reasoning)(?: \d+)?[*_ \t]*"
+    rf"(?::(?:\*+|__(?!_))?[ \t]*|(?=\r?$))",
     re.IGNORECASE | re.MULTILINE,
 )
-_SAME = {"choices": "options", "correct answer": "answer", "reason": "reasons", "reasoning": "reasons"}
-_FENCE = re.compile(r"^[ \t]*```\w*[ \t\r]*$", re.MULTILINE)
+_SAME = {
+    "choices": "options",
+    "correct answer": "answer",
+    "final answer": "answer",
+    "reason": "reasons",
+    "reasoning": "reasons",
+}
+_FENCE = re.compile(r"```\w*")
 _OPTION = re.compile(r"^\s*(?:[-*•]\s+)?[*_]*(?:\(([A-Za-z])\)|([A-Za-z])[*_]*[).:])[).:*_]*(?:\s+(.*)|$)")
-_TIME = r"\d+(?::\d+)*(?:\.\d+)?(?:\s*s(?:ec(?:ond)?s?)?\b)?"
-_RANGE = rf"{_TIME}\s*(?:-|–|—|,|to|until)\s*{_TIME}"
-_BRACKETED = rf"[\[(]\s*(?:from\s+)?{_RANGE}\s*[\])](?:\s*s(?:ec(?:ond)?s?)?\b)?"
+_UNIT = r"s(?:ec(?:ond)?s?)?\b"
+_TIME = rf"\d+(?::\d+)*(?:\.\d+)?(?:\s*{_UNIT})?"
+_RANGE = rf"{_TIME}\s*(?:-|–|—|→|,|to|until|through)\s*{_TIME}"
+_BRACKETED = rf"[\[(]\s*(?:from\s+)?{_RANGE}\s*[\])](?:\s*{_UNIT})?"
 _STEP = re.compile(
-    rf"(?:\d+[.)] )?(?:step \d+ ?[:.)–-]* ?)?(?:from )?(?:"
+    rf"(?:\d+[.)] )?(?P<step>step \d+ ?[:.)–-]* ?)?(?P<from>from )?(?:"
     rf"(?P<bracketed>{_BRACKETED}(?: ?(?:,|;|and|&)? ?{_BRACKETED})*) ?:?"
-    rf"|(?P<bare>{_RANGE}) ?(?::|[–—-] |$)) ?(?P<rest>.*)$",
+    rf"|(?P<bare>{_RANGE}(?: ?{_BRACKETED})?) ?(?::|,|[–—-] |$)) ?(?P<rest>.*)$",
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 _HEADING = re.compile(r"^\s*#+\s")
+_SURELY_TIMES = re.compile(rf"\d\s*{_UNIT}|\d:\d\d", re.IGNORECASE)
+_NAMES_TIMES = re.compile(r"(?:(?:from|at|between) )?\[[^\[\]]*\d", re.IGNORECASE)
+_NUMBER_OF_STEP = re.compile(r"^(?:step )?\d+\b(?!\s*(?:to|-|–|→))", re.IGNORECASE)
+_EACH_RANGE = re.compile(rf"({_TIME})\s*(?:-|–|—|→|,|to|until|through)\s*({_TIME})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +71,8 @@ class Parts:
 
 def read_parts(reply: str) -> Parts:
     """Raises `FormatError` naming what is missing or stands there twice."""
-    said = _FENCE.sub("", without_thinking(reply)).strip()
-    if said.startswith("{") or (said.endswith("}") and not _HEADER.search(said)):
+    said = _without_rules(without_thinking(reply))
+    if said.startswith("{") or ("{" in said and not _HEADER.search(said)):
         return _from_json(said[said.find("{") :])
     found = sections(said)
     (question,) = _all(found, "question", "QUESTION: one question")
@@ -89,9 +101,30 @@ def sections(said: str) -> dict[str, list[str]]:
 
 
 def plain(text: str) -> str:
-    """``text`` on one line without Markdown marks around it."""
-    text = re.sub(r"\*\*|__|^#+\s+", "", " ".join(text.split()))
-    return text.strip(" *`")
+    """``text`` on one line without Markdown marks around it; in it only paired ** are taken off."""
+    text = re.sub(r"^#+\s+", "", " ".join(text.split()))
+    text = re.sub(r"\*\*([^*\s](?:[^*]*[^*\s])?)\*\*", r"\1", text).strip(" *")
+    for mark in ("`", "__"):
+        inner = text[len(mark) : -len(mark)]
+        if text == f"{mark}{inner}{mark}" and " " in inner and mark not in inner and inner.strip("_ ") == inner:
+            return inner
+    return text
+
+
+def _without_rules(said: str) -> str:
+    """``said`` with nothing in place of fences and of lines that only part what is above from what is below."""
+    lines = [line.rstrip() for line in said.splitlines()]
+    return "\n".join("" if _is_rule(line.strip()) else line for line in lines).strip()
+
+
+def _is_rule(line: str) -> bool:
+    return set(line) <= set("-*_=~ ") or _FENCE.fullmatch(line) is not None
+
+
+def ranges(times: str) -> list[str]:
+    """The time ranges in ``times``, in a form that `clock.split_span` reads; [] where something else is in it."""
+    found = [f"{start} to {end}" for start, end in _EACH_RANGE.findall(times)]
+    return [] if re.search(r"\d", _EACH_RANGE.sub("", times)) else found
 
 
 def _all(found: Mapping[str, Sequence[str]], name: str, form: str, most: int = 1) -> Sequence[str]:
@@ -115,24 +148,35 @@ def _split_options(question: str) -> tuple[str, list[str]]:
 
 
 def _options(text: str) -> tuple[tuple[str, str], ...]:
+    """An option ends with the next one or with an empty line; what stands after that is a note."""
     found = list[tuple[str, str]]()
+    ended = True
     for line in text.splitlines():
         if match := _OPTION.match(line):
             found.append(((match[1] or match[2]).upper(), match[3] or ""))
-        elif found and line.strip():
+            ended = False
+        elif not line.strip():
+            ended = True
+        elif not ended:
             found[-1] = (found[-1][0], f"{found[-1][1]} {line}")
     return tuple((letter, plain(option)) for letter, option in found)
 
 
 def _reasons(text: str) -> tuple[WrittenReason, ...]:
-    """A line that begins with a time range begins a step; other lines belong to the step they stand under."""
+    """A line that begins with a time range begins a step; other lines belong to the step they stand under.
+
+    Two bare numbers (``1-2: the guests lead``) are a range only in a heading, with a unit or after "from"."""
     steps = list[tuple[str, list[str]]]()
     for line in text.splitlines():
         if not any(c.isalnum() for c in line):
             continue
-        if match := _STEP.match(plain(line).lstrip("#>*_•- ")):
+        words, is_heading = plain(line).lstrip("#>*_•- "), _HEADING.match(line) is not None
+        match = _STEP.match(words)
+        if match and (match["bracketed"] or is_heading or match["step"] or match["from"] or _is_times(match["bare"])):
             steps.append((match["bracketed"] or match["bare"], [match["rest"]] if match["rest"] else []))
-        elif _HEADING.match(line):
+        elif _NAMES_TIMES.match(words) or (is_heading and re.search(r"\d", _NUMBER_OF_STEP.sub("", words))):
+            raise FormatError(f"{words[:60]!r} names no time range that can be read; write ##### From [START to END]:")
+        elif is_heading:
             steps.append(("", []))
         else:
             if not steps:
@@ -145,6 +189,10 @@ def _reasons(text: str) -> tuple[WrittenReason, ...]:
     return _written(steps)
 
 
+def _is_times(text: str) -> bool:
+    return _SURELY_TIMES.search(text) is not None
+
+
 def _written(steps: Sequence[tuple[str, Sequence[str]]]) -> tuple[WrittenReason, ...]:
     made = ((times, tuple(said for text in texts if (said := plain(text)))) for times, texts in steps)
     return tuple(WrittenReason(times, texts) for times, texts in made if times or texts)
@@ -155,8 +203,9 @@ def _written(steps: Sequence[tuple[str, Sequence[str]]]) -> tuple[WrittenReason,
 
 def _from_json(said: str) -> Parts:
     try:
-        value: Any = orjson.loads(said)
-    except orjson.JSONDecodeError as e:
+        _, end = json.JSONDecoder().raw_decode(said)  # words may follow
+        value: Any = orjson.loads(said[:end])
+    except (ValueError, RecursionError) as e:
         raise FormatError(f"the reply begins as JSON but is not whole: {e}; write it again") from e
     given = _lowered(value)
     for old, new in _SAME.items():
@@ -182,12 +231,27 @@ def _json_options(value: object) -> tuple[tuple[str, str], ...]:
         return _options(value)
     if isinstance(value, dict):
         items = cast("dict[object, object]", value)
-        return tuple((str(letter).strip(" ().:").upper(), plain(str(text))) for letter, text in items.items())
-    texts = [str(text) for text in _list(value)]
+        return tuple((str(letter).strip(" ().:").upper(), plain(_text(text))) for letter, text in items.items())
+    items = _list(value)
+    if items and all(isinstance(item, dict) for item in items):
+        return tuple(_lettered(_lowered(item)) for item in items)
+    texts = [_text(item) for item in items]
     lettered = [_OPTION.match(text) for text in texts]
     if texts and all(lettered):
         return tuple(((m[1] or m[2]).upper(), plain(m[3] or "")) for m in lettered if m)
     return tuple((chr(ord("A") + n), plain(text)) for n, text in enumerate(texts[:26]))
+
+
+def _lettered(given: Mapping[str, Any]) -> tuple[str, str]:
+    letter = _first(given, "letter", "label", "key", "id", "option")
+    return _text(letter).strip(" ().:").upper(), plain(_text(_first(given, "text", "content", "value", "answer")))
+
+
+def _text(value: object) -> str:
+    """Raises `FormatError` for what is no text: what Python writes for it nobody said."""
+    if not isinstance(value, str):
+        raise FormatError(f"the JSON reply has {str(value)[:60]!r} where a text must stand; write a string")
+    return value
 
 
 def _json_reasons(value: object) -> tuple[WrittenReason, ...]:
@@ -197,11 +261,12 @@ def _json_reasons(value: object) -> tuple[WrittenReason, ...]:
         value = list(cast("dict[str, object]", value).values())
     steps = list[tuple[str, list[str]]]()
     for item in _list(value):
-        if isinstance(item, str):
-            steps += [(one.times, list(one.texts)) for one in _reasons(item)]
-            continue
-        given = _lowered(item)
-        steps.append((_json_times(given), _strings(_first(given, "reasons", "texts", "reason", "text", "explanation"))))
+        if isinstance(item, dict):
+            given = _lowered(cast("object", item))
+            texts = _first(given, "reasons", "texts", "reason", "text", "explanation", "observation", "description")
+            steps.append((_json_times(given), [_text(text) for text in (_list(texts) or [texts])]))
+        else:
+            steps += [(one.times, list(one.texts)) for one in _reasons(_text(item))]
     return _written(steps)
 
 

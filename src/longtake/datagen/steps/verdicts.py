@@ -1,6 +1,7 @@
-"""Reading the replies of models: a text between tags, yes or no, a score, a JSON object. Tolerant of how it is said, never of what.
+"""Reading the replies of models: a text between tags, yes or no, a score, a JSON object.
 
-Nothing is guessed: what is neither is a `FormatError`, whose message goes back to the model once.
+Tolerant of how it is said, never of what. Nothing is guessed: what is none is a `FormatError`, whose message goes back
+to the model once.
 """
 
 from __future__ import annotations
@@ -84,9 +85,8 @@ def read_yes_no(said: str) -> bool:
     """Whether the reply says yes. It begins with the word or, after some words, ends with it."""
     found = {match[1].lower() for match in (_YES_NO.match(said), _LAST_YES_NO.search(said)) if match}
     if len(found) != 1:
-        raise FormatError(
-            f"it is {'both' if found else 'neither'} yes {'and' if found else 'nor'} no: {_short(said)!r}"
-        )
+        which = "both yes and no" if found else "neither yes nor no"
+        raise FormatError(f"it is {which}: {_short(said)!r}")
     return found == {"yes"}
 
 
