@@ -426,6 +426,7 @@ def test_reformatting_changes_only_the_words(tmp_path: Path) -> None:
         ("REASONING: A candle.\nANSWER: B", "leaves out"),
         (FLUENT.replace("Later", "Step 2: later"), "Step 2"),
         (FLUENT.replace("Later", "As the captions say, later"), "the captions say"),
+        (FLUENT.replace("so B.", "<answer>C</answer>"), "without tags"),
         (FLUENT.replace("so B.", "so the answer must be C, the ladder."), "calls C the answer"),
         (FLUENT.replace("18:30", "0:12"), "'0:12'"),
         (FLUENT.replace("at 18:30", "after 12.5 s"), r"12\.5 s'"),

@@ -72,6 +72,7 @@ SOURCES = {
     "In event 3, who falls?": "In the video, who falls?",
     "as stated in captions 3 and 4": None,
     "Caption 3 mentions it.": "The video mentions it.",
+    "Who is named in the description?": "Who is named in the video?",
     "Based on the notes, he sings.": "Based on the video, he sings.",
 }
 NO_SOURCES = [

@@ -20,6 +20,7 @@ from .wording import other_letter, sources_in, times_in
 __all__ = ["read_reformatted", "reformat"]
 
 _STEP = re.compile(r"\bstep\s+\d+\b", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _SHORTEST = 0.2
 """A rewritten text shorter than this share of the notes has left most of them out."""
 
@@ -86,6 +87,8 @@ def read_reformatted(reply: str, question: Question, *, known: str = "") -> str:
         raise FormatError(f"the text is {what}; write the reasoning")
     if other := other_letter(text, question.answer, "".join(letter for letter, _ in letters(question.options))):
         raise FormatError(f"the text calls {other} the answer, but it is {question.answer}; keep the answer")
+    if tag := _TAG.search(text):
+        raise FormatError(f"the text holds {tag[0]!r}; write the reasoning without tags")
     if step := _STEP.search(text):
         raise FormatError(f"the text still counts steps ({step[0]!r}); write it as flowing text")
     if sources := sources_in(text, known):

@@ -91,6 +91,7 @@ def read_parts(reply: str) -> Parts:
 def sections(said: str) -> dict[str, list[str]]:
     """The text under each header, by its name in lower case: question, options, answer, reasons; each may stand
     there several times. A header begins a line and ends with a colon or with the line."""
+    said = _without_rules(said)
     found = dict[str, list[str]]()
     headers = list(_HEADER.finditer(said))
     ends = [*(header.start() for header in headers[1:]), len(said)]

@@ -47,7 +47,8 @@ _SOURCES = (
     ),
     re.compile(
         r"\b(?:in|during|of|from|to|after|before|between)\s+"
-        r"(?P<what>(captions?|events?|descriptions?)\s+(?:#|no\.? ?|number )?\d+(?: (?:and|to) \d+)?)\b",
+        r"(?P<what>(?:captions?|events?|descriptions?)\s+(?:#|no\.? ?|number )?\d+(?: (?:and|to) \d+)?"
+        r"|the (?:descriptions?|summary|transcript))\b",
         re.IGNORECASE,
     ),
 )
