@@ -60,7 +60,7 @@ def test_from_a_folder_of_videos_to_a_training_file(films: Path, tmp_path: Path)
         assert "1 row from 1 video" in out
         row = json.loads((tmp_path / f"{form}.jsonl").read_text())
         jsonschema.validate(row, row_schema(form))
-    card = json.loads((tmp_path / "chat.card.json").read_text())
+    card = json.loads((tmp_path / "chat.jsonl.card.json").read_text())
     assert card["lineage"]["recipe"] == "longvideo-reason"
     found = json.loads(longtake("data", "status", "run", "--json", cwd=tmp_path))
     assert found["complete"]

@@ -282,7 +282,7 @@ def test_an_export_that_fails_leaves_the_earlier_file(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         export([asked(), record("x", {}, id="zzz")], "grpo", tmp_path / "out.jsonl")
     assert (tmp_path / "out.jsonl").read_bytes() == before
-    assert {path.name for path in tmp_path.iterdir()} == {"out.jsonl", "out.card.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"out.jsonl", "out.jsonl.card.json"}
 
 
 @pytest.mark.parametrize(("form", "name"), [("csv", "out.jsonl"), ("grpo", "out.csv")])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 from made_chains import CHOICE, asked, good_turns, traced
 
 from longtake.datagen.export.items import Item, read_item
-from longtake.datagen.export.letters import balanced
+from longtake.datagen.export.letters import Balance
 from longtake.datagen.values import Question
 
 
@@ -16,7 +17,7 @@ def item(question: Question) -> Item:
     """One whose right option is to move: its id draws another place."""
     for number in range(50):
         found = read_item(asked(question, id=f"film/{number:04d}"))
-        moved = balanced(replace(found, question=replace(CHOICE, reasoning="")))
+        moved = Balance().moved(replace(found, question=replace(CHOICE, reasoning="")))
         if moved is not None and moved.letter != found.letter:
             return found
     raise AssertionError
@@ -66,7 +67,7 @@ HOLDS_ON = [
 
 @pytest.mark.parametrize("reasoning", HOLDS_ON)
 def test_words_that_may_hold_on_to_the_order_stay(reasoning: str) -> None:
-    assert balanced(item(replace(CHOICE, reasoning=reasoning))) is None
+    assert Balance().moved(item(replace(CHOICE, reasoning=reasoning))) is None
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_words_that_may_hold_on_to_the_order_stay(reasoning: str) -> None:
 )
 def test_articles_and_pronouns_are_no_letters(reasoning: str) -> None:
     found = item(replace(CHOICE, reasoning=reasoning))
-    moved = balanced(found)
+    moved = Balance().moved(found)
     assert moved is not None
     assert moved.right != found.right
     assert moved.question.options[moved.right or 0] == "a blue boat"
@@ -93,11 +94,22 @@ def test_nine_options_have_an_i() -> None:
     many = replace(
         CHOICE, options=tuple(f"the colour {name}" for name in "red blue green white pink grey teal lime tan".split())
     )
-    assert balanced(item(replace(many, reasoning="So I is right."))) is None
-    assert balanced(item(replace(many, reasoning="Then I walk on."))) is not None
+    assert Balance().moved(item(replace(many, reasoning="So I is right."))) is None
+    assert Balance().moved(item(replace(many, reasoning="Then I walk on."))) is not None
 
 
 def test_options_that_speak_of_others_and_traces_stay() -> None:
-    assert balanced(item(replace(CHOICE, options=("a kite", "a boat", "a bus", "none of the above")))) is None
+    assert Balance().moved(item(replace(CHOICE, options=("a kite", "a boat", "a bus", "none of the above")))) is None
     found = item(CHOICE)
-    assert balanced(read_item(traced(good_turns(), parent=asked(id=found.id)))) is None
+    assert Balance().moved(read_item(traced(good_turns(), parent=asked(id=found.id)))) is None
+
+
+def test_every_letter_is_right_equally_often() -> None:
+    balance, times = Balance(), Counter[str | None]()
+    for number in range(82):
+        moved = balance.moved(read_item(asked(replace(CHOICE, reasoning=""), id=f"film/{number:04d}")))
+        assert moved is not None
+        assert moved.right is not None
+        assert moved.question.options[moved.right] == CHOICE.options[1]
+        times[moved.letter] += 1
+    assert sorted(times.values()) == [20, 20, 21, 21]

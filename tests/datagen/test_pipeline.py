@@ -447,7 +447,7 @@ def test_verify_misses_files_and_exports_that_are_gone_or_changed(tmp_path: Path
     (tmp_path / "files/clip.mp4").unlink()
     assert "the file files/clip.mp4 of v0 is not there" in asyncio.run(verify(opened(tmp_path, steps, items))).wrong[0]
     (tmp_path / "files/clip.mp4").touch()
-    train, card = tmp_path / "train.jsonl", tmp_path / "train.card.json"
+    train, card = tmp_path / "train.jsonl", tmp_path / "train.jsonl.card.json"
     train.write_text("{}")
     sha256 = hashlib.sha256(b"{}").hexdigest()
     card.write_text(json.dumps({"file": "train.jsonl", "sha256": sha256}))

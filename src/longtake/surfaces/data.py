@@ -236,6 +236,11 @@ def _print_export(file: Path, report: ExportReport) -> None:
         out.print(f"  left out  {count}  {escape(what)}", soft_wrap=True)
     if report.num_duplicates:
         out.print(f"  left out  {report.num_duplicates}  the same question about the same video")
+    if report.num_without_thinking:
+        told = f"{plural(report.num_without_thinking, 'row')} with a turn without a word of thought"
+        out.print(f'  note  {told}; --filter "thoughts>=1" leaves them out', soft_wrap=True)
+    if report.letters_kept:
+        out.print(f"  note  {plural(report.letters_kept, 'right option')} could not be moved: words name its letter")
 
 
 @data_app.command()

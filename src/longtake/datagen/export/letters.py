@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import replace
 
 from ...agents.prompt import LETTERS
 from ..values import Question
 from .items import Item
 
-__all__ = ["balanced"]
+__all__ = ["Balance"]
 
 _OPTION = r"(?:options?|choices?|answers?|alternatives?|candidates?|possibilit(?:y|ies)|letters?)"
 _NUMBER = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|[ivx]+|\d{1,2})"
@@ -48,22 +49,34 @@ _ARTICLE = re.compile(rf"(\A|[.!?]['\"”’)]*\s+|\n)([\s\"“‘*•-]*)A(?= (
 _PRONOUN = re.compile(rf"(?<![{_LATIN}])I(?=['’][a-z]| (?!{_LETTER_GOES_ON})[a-z])")
 
 
-def balanced(item: Item) -> Item | None:
-    """The item with the right option at a place drawn from its id, so that over many items the letters are even.
+class Balance:
+    """Moves right options, one question after the other, so that every letter is right equally often.
 
-    The other options keep their order. None when its words may speak of letters, numbers or the order of the options,
-    or when there is a trace, whose conversation shows the options as they were."""
-    options, right = item.question.options, item.right
-    if right is None:
-        return item
-    place = int(hashlib.sha256(item.id.encode()).hexdigest(), 16) % len(options)
-    if place == right:
-        return item
-    if item.trace is not None or _holds_on(item.question):
-        return None
-    others = [*options[:right], *options[right + 1 :]]
-    moved = (*others[:place], options[right], *others[place:])
-    return replace(item, question=replace(item.question, options=moved, answer=LETTERS[place]))
+    The right option goes to the place that was right least often until now, of equal ones to one drawn from the
+    question's id. The other options keep their order."""
+
+    def __init__(self) -> None:
+        self._times_right = Counter[tuple[int, int]]()
+
+    def moved(self, item: Item) -> Item | None:
+        """None when it must stay as it is: its words may speak of letters, numbers or the order of the options, or
+        there is a trace, whose conversation shows the options as they were. An item without options is given back."""
+        options, right = item.question.options, item.right
+        if right is None:
+            return item
+        stays = item.trace is not None or _holds_on(item.question)
+        place = right if stays else self._next_place(len(options), item.id)
+        self._times_right[len(options), place] += 1
+        if stays:
+            return None
+        others = [*options[:right], *options[right + 1 :]]
+        moved = (*others[:place], options[right], *others[place:])
+        return replace(item, question=replace(item.question, options=moved, answer=LETTERS[place]))
+
+    def _next_place(self, num_options: int, id_: str) -> int:
+        times = [self._times_right[num_options, place] for place in range(num_options)]
+        least = [place for place, count in enumerate(times) if count == min(times)]
+        return least[int(hashlib.sha256(id_.encode()).hexdigest(), 16) % len(least)]
 
 
 def _holds_on(question: Question) -> bool:

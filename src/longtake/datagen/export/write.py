@@ -25,7 +25,7 @@ from .conversation import thought_of
 from .forms import FORMS, Row
 from .frame_urls import FrameFiles, FrameUrls, frame_urls
 from .items import Item, read_item
-from .letters import balanced
+from .letters import Balance
 from .marks import scrubbed
 from .rows import ROWS, FormName, row_schema
 from .tables import Table, open_table
@@ -77,7 +77,7 @@ def form_named(name: str) -> FormName:
 
 
 def card_path(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.card.json")
+    return out.with_name(f"{out.name}.card.json")
 
 
 def export(
@@ -96,7 +96,7 @@ def export(
 
     ``filters``: the likeness to earlier questions is measured among what the others leave and the form can say.
     ``media`` is a folder for frames as JPEG files (`FrameFiles`; needs ``root``, the folder of the videos); without
-    it frames are named as moments of their video. ``balance_letters`` moves right options (`balanced`).
+    it frames are named as moments of their video. ``balance_letters`` moves right options (`Balance`).
     ``max_per_question``: so many rows, of those that pass and come first by id, for the same question about the same
     video. ``lineage`` goes into the card as it is. Raises `ConfigError`, `StoreError`, `MissingExtraError`, or
     `VideoNotFoundError` when ``media`` needs a video that is not under ``root``."""
@@ -168,8 +168,9 @@ def _fits(form: FormName, item: Item) -> bool:
 
 
 def _balanced(items: Iterable[Item], counts: _Counts) -> Iterator[Item]:
+    balance = Balance()
     for item in items:
-        moved = balanced(item)
+        moved = balance.moved(item)
         counts.letters_kept += moved is None
         yield moved or item
 
