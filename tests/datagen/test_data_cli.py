@@ -126,7 +126,7 @@ def test_real_clips_and_an_endpoint(shared_videos: Path, tmp_path: Path) -> None
         (("run", "--videos", ".", "--recipe", "soup"), 2, "known: longvideo-reason, longvt, traces"),
         (("run", "--videos", ".", "--set", "clip_second=3"), 2, "It has clip_seconds"),
         (("run", "--videos", ".", "--workers", "3"), 2, "--workers goes with --ray"),
-        (("run", "--videos", ".", "--in-flight", "0"), 2, "max_in_flight must be at least 1"),
+        (("run", "--videos", ".", "--in-flight", "0"), 2, "--in-flight"),
         (("run", "--videos", ".", "--model", "openai:tiny", "--base-url", "http://127.0.0.1:9/v1"), 1, "cannot reach"),
         (("status", "nowhere"), 1, "there is no run in nowhere"),
         (("export", "nowhere", "--form", "chat", "--out", "x.jsonl"), 1, "there is no run in nowhere"),
