@@ -110,6 +110,8 @@ class Ledger:
         self._final = frozenset(word.encode()[0] for word in final)
         self._done = dict[bytes, int]()
         self._open = dict[bytes, int]()
+        self._earlier = dict[bytes, list[int]]()
+        """Final lines that a later one stands for, should that be damaged."""
         self._files = list[Path]()
         self._read_to = dict[Path, int]()
         self._handles: OrderedDict[int, int] = OrderedDict()
@@ -142,13 +144,18 @@ class Ledger:
             place = self._done.get(raw)
             if place is None:
                 place = self._open.get(raw)
-            if place is None:
-                return None
-            line = self._read(place)
-            if line is None:
-                self._done.pop(raw, None)
-                self._open.pop(raw, None)
-            return line
+            while place is not None:
+                line = self._read(place)
+                if line is not None:
+                    return line
+                earlier = self._earlier.get(raw)
+                place = earlier.pop() if earlier else None
+                if place is None:
+                    self._done.pop(raw, None)
+                    self._open.pop(raw, None)
+                else:
+                    self._done[raw] = place
+            return None
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """The line that counts for every key, in the order of the files."""
@@ -220,6 +227,8 @@ class Ledger:
     def _note(self, rows: Sequence[tuple[bytes, int, bool]]) -> None:
         """Keys, their places, and whether they are final."""
         done = {key: place for key, place, is_final in rows if is_final}
+        for key in done.keys() & self._done.keys():
+            self._earlier.setdefault(key, []).append(self._done[key])
         self._done.update(done)
         self._open.update((key, place) for key, place, is_final in rows if not is_final and key not in self._done)
         if self._open:

@@ -156,6 +156,14 @@ def test_records_keep_their_order_whatever_ends_first_and_are_done_once(tmp_path
     assert leaves(steps, tmp_path, items) == first
 
 
+def test_several_roots_may_be_of_one_video(tmp_path: Path) -> None:
+    """As two replies about a film are to `longtake data parse`."""
+    steps = steps_with(Counting(seconds=0.01))
+    items = roots_of([(f"film_q{n}", "film", {"parts": n}) for n in range(1, 6)])
+    tally = run(steps, tmp_path, items)
+    assert (tally.num_videos, tally.steps["split"].ok) == (5, 5)
+
+
 def test_the_same_request_twice_in_a_record_is_two_calls_and_each_is_kept(tmp_path: Path) -> None:
     model = Counting()
     run(steps_with(model), tmp_path, roots(1))
@@ -410,6 +418,7 @@ def test_verify_finds_what_was_tampered_with_and_it_is_done_again(tmp_path: Path
     verdict = asyncio.run(verify(opened(tmp_path, steps, items)))
     assert any("1 lines are damaged" in line and "run the same command again" in line for line in verdict.wrong)
     asked = len(model.asked)
+    journal.rename(journal.with_name("9" + journal.name))  # read last, as if a clock had been wrong
     run(steps, tmp_path, items)
     assert leaves(steps, tmp_path, items) == before
     assert len(model.asked) == asked, "the reply is still in the book of calls"

@@ -102,7 +102,6 @@ class Runner:
         self._has_room.set()
         self._num_busy = 0
         self._num_begun = 0
-        self._videos = dict[str, _VideoAtWork]()
         self._failed_in_a_row = Counter[str]()
         self._worked = set[str]()
         self._cores = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "longtake-data")
@@ -113,13 +112,12 @@ class Runner:
             await self._has_room.wait()
             await asyncio.sleep(0)
             self._num_begun += 1
-            video = self._videos[item.video] = _VideoAtWork(self._num_begun)
+            video = _VideoAtWork(self._num_begun)
             self._busy(self._new_weight)
         try:
-            _, waiting = await flow(self._apply, self.steps, [item])
+            _, waiting = await flow(partial(self._apply, video), self.steps, [item])
         finally:
             self._settle(video)
-            del self._videos[item.video]
             for opened in video.opened.values():
                 opened.cancel()
         self.tally.num_videos += not waiting
@@ -152,39 +150,41 @@ class Runner:
         self._cores.shutdown(wait=False, cancel_futures=True)
         self.store.close()
 
-    def _apply(self, step: Step, inputs: tuple[Record, ...]) -> list[Record] | Later[list[Record] | None] | None:
+    def _apply(
+        self, video: _VideoAtWork, step: Step, inputs: tuple[Record, ...]
+    ) -> list[Record] | Later[list[Record] | None] | None:
         self.tally.steps[step.name].known += 1
         key = key_of(self._hashes[step.name], [record.digest for record in inputs])
         outcome = self._stores[step.name].find(key)
         if outcome is None or (outcome.status == "failed" and (not outcome.permanent or self.limits.retry_failed)):
-            return partial(self._make, step, key, inputs)
+            return partial(self._make, video, step, key, inputs)
         return self._ended(step, inputs, outcome)
 
-    async def _make(self, step: Step, key: str, inputs: tuple[Record, ...]) -> list[Record] | None:
-        outcome = await self._execute(step, key, inputs)
+    async def _make(self, video: _VideoAtWork, step: Step, key: str, inputs: tuple[Record, ...]) -> list[Record] | None:
+        outcome = await self._execute(video, step, key, inputs)
         return None if outcome is None else self._ended(step, inputs, outcome)
 
     def _ended(self, step: Step, inputs: tuple[Record, ...], outcome: Outcome) -> list[Record] | None:
         self.tally.steps[step.name].add(outcome)
         return None if is_open(outcome) else records_of(step, inputs, outcome)
 
-    async def _execute(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
+    async def _execute(self, video: _VideoAtWork, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
         """How it ended, kept; None if it did not end because the run is stopping."""
-        video, position = self._videos[inputs[0].video], self._positions[step.name]
+        position = self._positions[step.name]
         self._busy(1)
         try:
             if position >= min(2, len(self.steps) - 1):
                 self._settle(video)
             async with self._turns.turn((video.number, -position)):
-                return None if self.stopping is not None else await self._do(step, key, inputs)
+                return None if self.stopping is not None else await self._do(video, step, key, inputs)
         finally:
             self._busy(-1)
 
-    async def _do(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
+    async def _do(self, video: _VideoAtWork, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome | None:
         count, store = self.tally.steps[step.name], self._stores[step.name]
         count.active += 1
         try:
-            outcome = await self._attempt(step, key, inputs)
+            outcome = await self._attempt(_Work(self, video, store, key, inputs), step, inputs)
             try:
                 store.put(key, inputs, outcome)
             except TypeError as e:  # half an emoji, a number past 64 bits
@@ -201,9 +201,8 @@ class Runner:
         finally:
             count.active -= 1
 
-    async def _attempt(self, step: Step, key: str, inputs: tuple[Record, ...]) -> Outcome:
+    async def _attempt(self, context: _Work, step: Step, inputs: tuple[Record, ...]) -> Outcome:
         """How it ended. Raises what ends the run as a whole."""
-        context = _Work(self, self._stores[step.name], key, inputs)
         status, reason, permanent = "ok", None, False
         values: Sequence[Mapping[str, Any]] = ()
         try:
@@ -260,9 +259,8 @@ class Runner:
     def spend(self, usage: Usage) -> None:
         self.tally.spent += usage
 
-    async def open(self, source: Record) -> Video:
-        """Each video once while it is at work."""
-        opened, name = self._videos[source.video].opened, str(source.value["video"])
+    async def open(self, name: str, opened: dict[str, asyncio.Task[Video]]) -> Video:
+        """The video of this name, once: ``opened`` are those that are open."""
         if name not in opened:
             path = (self.videos or Path()) / name
             opened[name] = asyncio.ensure_future(self.in_thread(lambda: Video.open(path)))
@@ -282,8 +280,10 @@ class Runner:
 class _Work:
     """The `Context` of one input of one step."""
 
-    def __init__(self, runner: Runner, store: StepStore, key: str, inputs: tuple[Record, ...]) -> None:
-        self.runner, self.store, self.key, self.record = runner, store, key, inputs[0].id
+    def __init__(
+        self, runner: Runner, video: _VideoAtWork, store: StepStore, key: str, inputs: tuple[Record, ...]
+    ) -> None:
+        self.runner, self.video, self.store, self.key, self.record = runner, video, store, key, inputs[0].id
         self.usage = Usage()
         self.seconds = 0.0
         """Of work: in threads and in model calls, without waiting for a turn."""
@@ -294,7 +294,7 @@ class _Work:
         return _JournaledModel(model, self)
 
     async def open(self, source: Record) -> Video:
-        return await self.runner.open(source)
+        return await self.runner.open(str(source.value["video"]), self.video.opened)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         def timed() -> T:
