@@ -33,7 +33,7 @@ def says(output: ModelOutput, seconds: float = 0.0) -> Once:
 def soon(error: type[ModelConnectionError | ModelRateLimitError | ModelReplyError]) -> Exception:
     """An error after which the next attempt comes at once."""
     raised = error("not now")
-    raised.retry_after_seconds = 0.0
+    raised.retry_after_seconds = 0.001
     return raised
 
 
@@ -116,6 +116,20 @@ async def test_the_options_of_an_endpoint_reach_its_line() -> None:
         await asyncio.gather(*ask)
         assert time.monotonic() - started >= 0.29
         assert fake.refused == []
+
+
+async def test_to_be_asked_to_wait_for_no_time_is_not_to_be_asked() -> None:
+    patience = Patience(max_in_flight=1, max_attempts=2)
+    hurry = ModelRateLimitError("too many")
+    hurry.retry_after_seconds = 0.0
+
+    async def once() -> ModelOutput:
+        raise hurry
+
+    started = time.monotonic()
+    with pytest.raises(ModelRateLimitError):
+        await patience.call(once)
+    assert time.monotonic() - started >= 0.5
 
 
 # ----------------------------------------------------------------------------------------------------- room
@@ -204,7 +218,7 @@ def test_after_an_outage_it_comes_back_quickly_to_half_and_slowly_to_the_whole()
 async def test_failures_of_a_real_endpoint_halve_the_room(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "longtake")
     with FakeOpenAI() as fake:
-        now = {"Retry-After": "0"}
+        now = {"Retry-After": "0.01"}
         fake.will(Say("hello"), Fail(429, headers=now), Fail(503, headers=now), Fail(429, headers=now), Say("at last"))
         model = OpenAIModel("tiny", base_url=fake.base_url, options=EndpointOptions(max_in_flight=4))
         texts = [

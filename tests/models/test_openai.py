@@ -35,7 +35,7 @@ from longtake.types import Frames, GenerateConfig, Message, ModelOutput, ToolSpe
 
 KEY = "sk-very-secret-0123456789"
 CONFIG = GenerateConfig()
-NOW = {"Retry-After": "0"}
+NOW = {"Retry-After": "0.01"}
 NO_TOKENS = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
 TOOL = ToolSpec("zoom", "Closer.", {"type": "object", "properties": {}})
 
