@@ -31,7 +31,8 @@ from killing import (  # noqa: E402
     with_workers_killed,
     write_videos,
 )
-from loopback import running_endpoint  # noqa: E402
+
+from endpoint import running_endpoint  # noqa: E402
 
 SECONDS = {"longvideo-reason": 240, "longvt": 45}
 
