@@ -70,7 +70,7 @@ def write_longtake(folder: Path, num: int) -> None:
 
 
 def open_longtake(folder: Path, num: int) -> None:
-    assert len(RunStore(folder).steps(STEPS)["caption"].outcomes) == num
+    assert RunStore(folder).steps(STEPS)["caption"].outcomes.num_final == num
 
 
 def resume_longtake(folder: Path, num: int) -> None:
