@@ -18,7 +18,7 @@ import pytest
 from longtake.compute import Local, Progress
 from longtake.datagen.audit import OpenRun, Verdict, in_doubt, spent, status, verify
 from longtake.datagen.flow import flow, known
-from longtake.datagen.manifest import Manifest, read_manifest, read_roots, write_manifest
+from longtake.datagen.manifest import Manifest, known_roots, read_manifest, read_roots, write_manifest
 from longtake.datagen.pipeline import MAX_FAILED_IN_A_ROW, Runner
 from longtake.datagen.step import Context, Record, Step, Value
 from longtake.datagen.store import RunStore, roots_of
@@ -513,6 +513,9 @@ def test_roots_come_back_and_none_is_lost_without_a_word(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match=r"1 of the run's 2 videos are not there any more \(v0; .*films"):
         write_manifest(tmp_path, fewer, items[1:], change=False)
     write_manifest(tmp_path, manifest(steps, tmp_path, {}, roots(1, 2, 3)), roots(1, 2, 3), change=False)
+    with pytest.raises(StoreError, match="run the same command again"):
+        read_roots(tmp_path, told)  # as after a kill between the list of videos and run.json
+    assert known_roots(tmp_path) == roots(1, 2, 3)
     (tmp_path / "sources.jsonl").write_text("")
     with pytest.raises(StoreError, match="run the same command again"):
         read_roots(tmp_path, told)

@@ -110,7 +110,7 @@ def write_manifest(root: Path, manifest: Manifest, roots: Sequence[Record], *, c
             " to go on with the new ones (steps that they do not touch keep their results)"
         )
     if before is not None and not change:
-        _check_kept(before, known_roots(root, before), roots)
+        _check_kept(before, known_roots(root), roots)
     write_atomic(root / "sources.jsonl", _sources(roots))
     if before != manifest:
         body: dict[str, JSON] = orjson.loads(TypeAdapter(Manifest).dump_json(manifest))
@@ -134,18 +134,22 @@ def read_roots(root: Path, manifest: Manifest) -> list[Record]:
         data = path.read_bytes()
         if _digest_of(data) != manifest.sources:
             raise ValueError("it is not the one that was written")
-        rows = [orjson.loads(line) for line in data.splitlines()]
-        return roots_of([(row["id"], row["video"], row["value"]) for row in rows])
+        return _roots_in(data)
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise StoreError(f"{path} cannot be read ({e}); run the same command again, it is written anew") from e
 
 
-def known_roots(root: Path, manifest: Manifest) -> list[Record]:
-    """As `read_roots`; [] where they cannot be read."""
+def known_roots(root: Path) -> list[Record]:
+    """As `read_roots`, also where a kill came between this list and run.json; [] where there is none to be read."""
     try:
-        return read_roots(root, manifest)
-    except StoreError:
+        return _roots_in((root / "sources.jsonl").read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
         return []
+
+
+def _roots_in(data: bytes) -> list[Record]:
+    rows = [orjson.loads(line) for line in data.splitlines()]
+    return roots_of([(row["id"], row["video"], row["value"]) for row in rows])
 
 
 def _check_kept(before: Manifest, known: Sequence[Record], roots: Sequence[Record]) -> None:

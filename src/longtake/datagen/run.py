@@ -13,7 +13,7 @@ from ..models.openai import OpenAIModel
 from ..models.prices import configured_prices, cost_usd
 from ..types import JSON, Model
 from .audit import open_run, spent, status
-from .manifest import Manifest, known_roots, read_manifest, write_manifest
+from .manifest import Manifest, known_roots, write_manifest
 from .pipeline import Runner
 from .preflight import preflight
 from .recipe import DataSettings, Models, build_steps, recipe_settings
@@ -68,8 +68,7 @@ async def make(
     limits, out = limits or Limits(), _absolute(out)
     models = Models(settings)
     steps = build_steps(settings, models)
-    before = read_manifest(out)
-    roots = list_videos(videos, known_roots(out, before) if before is not None else ())
+    roots = list_videos(videos, known_roots(out))
     folder = root_of(videos)
     names = {name for root in roots for name in (root.id, str(root.value["video"]))}
     for step in steps:
