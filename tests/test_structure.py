@@ -28,7 +28,7 @@ LAYERS = {
             ["ledger", "compute"],
             ["video", "models"],
             ["agents", "scoring"],
-            ["datagen"],
+            ["datagen", "eval"],
             ["surfaces", "__init__"],
             ["__main__"],
         ]

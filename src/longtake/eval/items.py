@@ -1,0 +1,72 @@
+"""The nouns of an evaluation: a question of a benchmark with its gold, and what became of it. Values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from ..scoring.looked import Looked
+from ..types import Sample, Score, Usage
+
+__all__ = ["CAUSES", "Cause", "Graded", "Item", "Kind", "Malformed"]
+
+Kind: TypeAlias = Literal["choice", "text", "number", "span"]
+"""What is asked for: one of the options, words, a number, a stretch of time."""
+
+Cause: TypeAlias = Literal["transport", "video", "truncated", "refused", "abstained", "gold", "judge", "not run"]
+"""Why there is no verdict: the model was not reached; the video is missing or cannot be decoded; the reply was cut off
+before an answer; the model's server refused; the agent said that it cannot tell; the data have no answer; the judge
+gave no verdict; nothing was tried yet."""
+
+CAUSES: tuple[Cause, ...] = ("transport", "video", "truncated", "refused", "abstained", "gold", "judge", "not run")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question of a benchmark.
+
+    ``sample.id`` is unique in the benchmark; ``sample.video`` is the path that was found, "" if none was;
+    ``sample.choices`` are bare texts, and then ``sample.target`` is the letter of the right one. A span that is asked
+    for is in ``sample.target_spans``, as are gold spans that only say where the answer is. ``video_id`` is shared by
+    questions about the same video (they are not independent), ``video_name`` is what the data call it. ``strata``:
+    name -> the values that this question has of it. ``clip``: the id of the clip that holds the answer."""
+
+    sample: Sample
+    kind: Kind
+    video_id: str
+    video_name: str = ""
+    strata: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    clip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A row that cannot be used. ``row`` counts from 1 in ``source`` (a file or split)."""
+
+    source: str
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """What became of an item in one epoch.
+
+    ``cause`` is None when the agent answered (or its replies could not be read, which is wrong, and ``unreadable``).
+    ``scores`` by column: ``strict``, ``lenient``, ``judge`` where they apply, and measures such as ``temporal_iou``,
+    ``format``, ``clip``. A score without a value is no verdict of that column."""
+
+    id: str
+    epoch: int
+    video_id: str
+    kind: Kind
+    strata: Mapping[str, tuple[str, ...]]
+    cause: Cause | None
+    scores: Mapping[str, Score]
+    answer: str | None = None
+    unreadable: bool = False
+    error: str | None = None
+    looked: Looked | None = None
+    usage: Usage = Usage()
+    seconds: float = 0.0
