@@ -30,9 +30,10 @@ from loopback import memory
 
 from longtake.compute import Local, Progress
 from longtake.datagen.pipeline import Runner
-from longtake.datagen.step import Outcome, Record, Step, key_of
+from longtake.datagen.step import Outcome, Record, Step
 from longtake.datagen.store import RunStore, roots_of
 from longtake.ledger import COMMIT_SECONDS
+from longtake.models.journaled import key_of
 from longtake.types import Usage
 
 CLIPS_A_VIDEO = 100

@@ -30,7 +30,8 @@ from longtake.compute import Local, Progress
 from longtake.datagen.pipeline import Runner
 from longtake.datagen.step import Context, Record, Step, Value
 from longtake.datagen.store import RunStore, roots_of
-from longtake.datagen.tally import Limits, Tally
+from longtake.datagen.tally import Tally
+from longtake.models.journaled import Limits
 from longtake.models.openai import EndpointOptions, OpenAIModel
 from longtake.types import Frames, GenerateConfig, Message
 

@@ -24,7 +24,7 @@ LAYERS = {
             ["errors"],
             ["media"],
             ["types", "clock"],
-            ["registry", "store"],
+            ["registry", "store", "changes"],
             ["ledger", "compute"],
             ["video", "models"],
             ["agents", "scoring"],

@@ -1,31 +1,47 @@
-"""Files longtake owns: content fingerprints, atomic writes, journals, the cache folder and a keyed cache on disk.
+"""Files longtake owns: content fingerprints, atomic writes, locked folders, the cache folder and a keyed cache on disk.
 
 A cache may be deleted at any time; nothing but time is lost.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
 import secrets
+import socket
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import IO, TypeVar, cast
 
 import orjson
 
 from .errors import StoreError, VideoDecodeError
 from .types import JSON, from_json, to_json
 
-__all__ = ["DiskCache", "Journal", "cache_dir", "digest", "fingerprint", "kept", "write_atomic"]
+__all__ = [
+    "DiskCache",
+    "Journal",
+    "cache_dir",
+    "digest",
+    "fingerprint",
+    "is_locked",
+    "kept",
+    "locked",
+    "write_atomic",
+    "writer_name",
+]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 1 << 20
+_LOCK_ATTEMPTS = 10
 _USED_BYTES = (
     "select (page_count - freelist_count) * page_size from pragma_page_count, pragma_freelist_count, pragma_page_size"
 )
@@ -87,6 +103,51 @@ def write_atomic(path: Path, data: bytes) -> None:
             raise
     except OSError as e:
         raise StoreError(f"cannot write {path}: {e}") from e
+
+
+def writer_name() -> str:
+    """Names a process that appends to journals: in the order of time, since of what failed the later line counts."""
+    return f"{time.time():.0f}-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@contextmanager
+def locked(root: Path) -> Generator[None]:
+    """Only one run at a time in this folder. Raises `StoreError` when there is another, or no such folder."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        file = (root / ".lock").open("w")
+    except OSError as e:
+        raise StoreError(f"cannot use {root} for a run: {e.strerror}; give another --out") from e
+    with file:
+        _lock(root, file)
+        for part in root.glob(".*.json*.*"):  # what a kill left of a file that was being written
+            part.unlink(missing_ok=True)
+        yield
+
+
+def _lock(root: Path, file: IO[str]) -> None:
+    for attempts_left in reversed(range(_LOCK_ATTEMPTS)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:  # perhaps only someone who looks whether it is locked
+            if not attempts_left:
+                raise StoreError(f"another run is at work in {root}; wait for it, or stop it") from None
+            time.sleep(0.1)
+        except OSError as e:
+            raise StoreError(f"cannot lock {root}: {e.strerror}") from e
+
+
+def is_locked(root: Path) -> bool:
+    """Whether a run is at work in this folder."""
+    try:
+        with (root / ".lock").open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def kept(cls: type[T], path: Path, make: Callable[[], T]) -> T:

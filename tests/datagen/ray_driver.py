@@ -24,8 +24,9 @@ from longtake.compute import Progress, Ray
 from longtake.datagen.pipeline import Runner
 from longtake.datagen.step import Context, Record, Step, Value
 from longtake.datagen.store import RunStore
-from longtake.datagen.tally import Limits, Tally
+from longtake.datagen.tally import Tally
 from longtake.errors import LongtakeError, ModelAuthError, StoreError
+from longtake.models.journaled import Limits
 from longtake.types import ModelOutput
 
 PARTS = (12, 1, 9, 12, 7, 12)

@@ -15,8 +15,8 @@ from longtake.datagen.export.rows import row_schema
 from longtake.datagen.export.write import export
 from longtake.datagen.recipe import DataSettings
 from longtake.datagen.run import make
-from longtake.datagen.tally import Limits
 from longtake.errors import ModelError
+from longtake.models.journaled import Limits
 
 FORMS = {"longvideo-reason": ("longvideo-reason", "chat", "grpo", "verl"), "longvt": ("longvt", "traces", "grpo")}
 OWN = {

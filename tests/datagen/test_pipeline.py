@@ -22,7 +22,7 @@ from longtake.datagen.manifest import Manifest, known_roots, read_manifest, read
 from longtake.datagen.pipeline import MAX_FAILED_IN_A_ROW, Runner
 from longtake.datagen.step import Context, Record, Step, Value
 from longtake.datagen.store import RunStore, roots_of
-from longtake.datagen.tally import Limits, Tally
+from longtake.datagen.tally import Tally
 from longtake.errors import (
     ConfigError,
     FormatError,
@@ -39,6 +39,8 @@ from longtake.errors import (
     VideoNotFoundError,
 )
 from longtake.ledger import Fsync
+from longtake.models.journaled import Limits
+from longtake.store import is_locked, locked
 from longtake.types import JSON, GenerateConfig, Message, ModelOutput, Usage
 
 
@@ -522,11 +524,11 @@ def test_roots_come_back_and_none_is_lost_without_a_word(tmp_path: Path) -> None
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
-    with RunStore(tmp_path).locked():
-        assert RunStore(tmp_path).is_locked()
-        with pytest.raises(StoreError, match="another run is at work"), RunStore(tmp_path).locked():
+    with locked(tmp_path):
+        assert is_locked(tmp_path)
+        with pytest.raises(StoreError, match="another run is at work"), locked(tmp_path):
             pass
-    assert not RunStore(tmp_path).is_locked()
+    assert not is_locked(tmp_path)
 
 
 KILLED = """
@@ -537,7 +539,7 @@ from test_pipeline import Counting, roots, steps_with
 from longtake.compute import Local
 from longtake.datagen.pipeline import Runner
 from longtake.datagen.store import RunStore
-from longtake.datagen.tally import Limits
+from longtake.models.journaled import Limits
 
 class Slow(Counting):
     async def generate(self, messages, *, tools, config):

@@ -10,8 +10,8 @@ from test_pipeline import Counting, ask, run
 
 from longtake.datagen.step import Context, Record, Step, Value
 from longtake.datagen.store import roots_of
-from longtake.datagen.tally import Limits
 from longtake.datagen.turns import Turns
+from longtake.models.journaled import Limits
 
 
 async def test_the_smallest_rank_is_next_and_no_more_than_allowed_work() -> None:

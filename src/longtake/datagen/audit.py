@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,13 +15,14 @@ import orjson
 
 from ..errors import StoreError
 from ..ledger import read_lines
-from ..models.prices import configured_prices, cost_usd
-from ..store import write_atomic
+from ..models import journaled
+from ..models.journaled import OpenCall, key_of
+from ..store import is_locked, write_atomic
 from ..types import JSON, Usage
 from .flow import Look, flow, is_open, known
 from .manifest import Manifest, read_manifest, read_roots
-from .step import Outcome, Record, Step, key_of
-from .store import OpenCall, RunStore, StepStore
+from .step import Outcome, Record, Step
+from .store import RunStore, StepStore
 from .tally import StepCount
 
 __all__ = ["OpenRun", "RunStatus", "StepStatus", "Verdict", "in_doubt", "open_run", "spent", "status", "verify"]
@@ -88,6 +88,15 @@ def _ignore(step: Step, key: str, inputs: tuple[Record, ...], outcome: Outcome |
 
 
 # ------------------------------------------------------------------------------------------------------ status
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulCall:
+    """A model call that may have been paid for without a reply to show for it."""
+
+    step: str
+    record: str
+    key: str
 
 
 @dataclass(slots=True)
@@ -169,15 +178,15 @@ async def status(run: OpenRun) -> RunStatus:
 
     num_leaves = await run.num_leaves(look)
     for name, store in run.stores.items():
-        found[name].open_calls = list(store.open_calls())
-        found[name].paid = paid([store.folder])
+        found[name].open_calls = list(store.calls.open_calls())
+        found[name].paid = journaled.paid([store.folder / "calls"])
     return RunStatus(
         str(run.manifest.asked.get("recipe")),
         list(found.values()),
         len(num_leaves),
         sum(count > 0 for count in num_leaves),
         sum(num_leaves),
-        RunStore(run.root).is_locked(),
+        is_locked(run.root),
     )
 
 
@@ -185,41 +194,15 @@ def _short(reason: str) -> str:
     return reason if len(reason) <= MAX_REASON else reason[:MAX_REASON] + " ..."
 
 
-def in_doubt(run: OpenRun) -> list[OpenCall]:
-    """The model calls that were under way when their process ended (or are now), or were given up at a timeout; made
-    again since or not. These and no others may have been paid for without a reply being kept."""
-    found = list[OpenCall]()
-    for name, store in run.stores.items():
-        for path in sorted((store.folder / "calls").glob("*.jsonl")):
-            asked = dict[str, OpenCall]()
-            for line in read_lines(path):
-                if line is not None and line["status"] == "asked":
-                    asked[line["key"]] = OpenCall(name, line["record"], line["key"])
-                elif line is not None:
-                    asked.pop(line["key"], None)
-            found += asked.values()
-    return found
+def in_doubt(run: OpenRun) -> list[DoubtfulCall]:
+    """What `models.journaled.in_doubt` says of every step."""
+    folders = ((name, store.folder / "calls") for name, store in run.stores.items())
+    return [DoubtfulCall(name, c.record, c.key) for name, folder in folders for c in journaled.in_doubt(folder)]
 
 
 def spent(root: Path) -> Usage:
     """What all calls of the run in ``root`` cost so far, with settings it had before too."""
-    return paid(sorted(root.glob("steps/*")))
-
-
-def paid(folders: Sequence[Path]) -> Usage:
-    """What the calls of these steps cost. A call without a price is priced by the table that is set now."""
-    prices, total = configured_prices(), Usage()
-    for folder in folders:
-        for path in sorted((folder / "calls").glob("*.jsonl")):
-            for line in read_lines(path):
-                if line is not None and line["status"] != "asked":
-                    stored = line["usage"] if line["status"] == "unsaid" else line["output"]["usage"]
-                    usage = Usage(**stored)
-                    if usage.cost_usd is None and line["status"] == "said":
-                        cost = cost_usd(prices, line["output"]["model"], usage.input_tokens, usage.output_tokens)
-                        usage = replace(usage, cost_usd=cost)
-                    total += usage
-    return total
+    return journaled.paid(sorted(root.glob("steps/*/calls")))
 
 
 # ------------------------------------------------------------------------------------------------------ verify

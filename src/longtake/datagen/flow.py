@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from .step import Outcome, Record, Step, key_of, value_digest
+from ..models.journaled import key_of
+from .step import Outcome, Record, Step, value_digest
 from .store import StepStore
 
 __all__ = ["Apply", "Later", "Look", "flow", "is_open", "known", "records_of"]

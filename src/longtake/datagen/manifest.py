@@ -12,6 +12,7 @@ from typing import cast
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from ..changes import differences
 from ..errors import ConfigError, StoreError
 from ..store import digest, write_atomic
 from ..types import JSON
@@ -104,7 +105,7 @@ def write_manifest(root: Path, manifest: Manifest, roots: Sequence[Record], *, c
         not path.name.startswith(".") and path.name != "sources.jsonl" for path in root.iterdir()
     ):
         raise ConfigError(f"{root} is not empty and holds no run; give a new folder, or the folder of a run")
-    if before is not None and not change and (other := _differences(_pinned(before), _pinned(manifest))):
+    if before is not None and not change and (other := _changes(_pinned(before), _pinned(manifest))):
         raise ConfigError(
             f"{root} was begun otherwise: {'; '.join(other)}. Give the same settings, or another folder, or --change"
             " to go on with the new ones (steps that they do not touch keep their results)"
@@ -168,22 +169,9 @@ def _pinned(manifest: Manifest) -> dict[str, JSON]:
     return {**manifest.asked, "steps": steps}
 
 
-def _differences(before: Mapping[str, JSON], after: Mapping[str, JSON], place: str = "") -> list[str]:
+def _changes(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> list[str]:
     """What to call what changed; consequences inside the steps are named only if nothing else is."""
-    if not place and before.get("recipe") != after.get("recipe"):
+    if before.get("recipe") != after.get("recipe"):
         return [f"the recipe was {before.get('recipe')}, is now {after.get('recipe')}"]
-    found = list[str]()
-    for name in sorted({*before, *after}, key=lambda name: (name == "steps", name)):
-        old, new = before.get(name), after.get(name)
-        if old == new or (name == "steps" and found):
-            continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{place}{name}.")
-        else:
-            found.append(f"{place}{name} was {_shown(old)}, is now {_shown(new)}")
-    return found
-
-
-def _shown(value: JSON) -> str:
-    text = "not there" if value is None else orjson.dumps(value).decode()
-    return text if len(text) <= 80 else text[:77] + "..."
+    asked = differences({**before, "steps": None}, {**after, "steps": None})
+    return asked or differences({"steps": before["steps"]}, {"steps": after["steps"]})

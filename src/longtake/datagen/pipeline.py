@@ -7,20 +7,16 @@ is the order of what went in, whatever finished first: the same replies give the
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-
-import orjson
-from pydantic import TypeAdapter
 
 from ..errors import (
     ConfigError,
@@ -32,7 +28,6 @@ from ..errors import (
     ModelEndpointError,
     ModelError,
     ModelRequestError,
-    ModelTimeoutError,
     RejectedError,
     SpanError,
     SpendCapError,
@@ -40,12 +35,13 @@ from ..errors import (
     VideoDecodeError,
     VideoError,
 )
-from ..types import GenerateConfig, Message, Model, ModelOutput, ToolSpec, Usage
+from ..models.journaled import Account, JournaledModel, Limits, StoppingError, key_of
+from ..types import Model, Usage
 from ..video.decode import Video
 from .flow import Later, flow, is_open, records_of
-from .step import Outcome, Record, Step, key_of, model_identity
+from .step import Outcome, Record, Step
 from .store import RunStore, StepStore
-from .tally import Limits, StepCount, Tally
+from .tally import StepCount, Tally
 from .turns import Turns
 
 __all__ = ["Runner"]
@@ -59,10 +55,6 @@ MAX_FAILED_IN_A_ROW = 20
 
 _ENDS_ALL = (ConfigError, MissingExtraError, ModelAuthError, ModelEndpointError, SpendCapError, StoreError)
 """Wrong for every record, not for this one."""
-
-
-class _Stopping(Exception):
-    """The run ends, so this call is not begun."""
 
 
 @dataclass(slots=True)
@@ -193,7 +185,7 @@ class Runner:
                 store.put(key, inputs, outcome)
             self._watch(step, outcome)
             return outcome
-        except _Stopping:
+        except StoppingError:
             return None
         except _ENDS_ALL as e:
             self.stopping = self.stopping or e
@@ -210,7 +202,7 @@ class Runner:
             if not step.many and len(values) != 1:
                 raise ConfigError(f"the step {step.name} makes one value, it made {len(values)}; set many")
         except (
-            _Stopping,
+            StoppingError,
             ConfigError,
             MissingExtraError,
             ModelAuthError,
@@ -229,7 +221,7 @@ class Runner:
         except Exception as e:
             log.warning("step %s failed on %s", step.name, inputs[0].id, exc_info=True)
             status, reason = "failed", f"{type(e).__name__}: {e}"
-        return Outcome(status, tuple(values), reason, permanent, context.usage, context.seconds)
+        return Outcome(status, tuple(values), reason, permanent, context.account.usage, context.account.seconds)
 
     def _watch(self, step: Step, outcome: Outcome) -> None:
         """Stops the run when a step does nothing but fail. What is wrong with one video, or with single requests
@@ -255,6 +247,11 @@ class Runner:
             self._has_room.set()
         else:
             self._has_room.clear()
+
+    def begin(self) -> None:
+        if self.stopping is not None:
+            raise StoppingError
+        self.limits.check(self.tally.spent)
 
     def spend(self, usage: Usage) -> None:
         self.tally.spent += usage
@@ -283,15 +280,12 @@ class _Work:
     def __init__(
         self, runner: Runner, video: _VideoAtWork, store: StepStore, key: str, inputs: tuple[Record, ...]
     ) -> None:
-        self.runner, self.video, self.store, self.key, self.record = runner, video, store, key, inputs[0].id
-        self.usage = Usage()
-        self.seconds = 0.0
-        """Of work: in threads and in model calls, without waiting for a turn."""
-        self.occurrences = Counter[str]()
+        self.runner, self.video, self.store = runner, video, store
+        self.account = Account(key, inputs[0].id)
         self.folder = runner.store.root / "files"
 
     def journaled(self, model: Model) -> Model:
-        return _JournaledModel(model, self)
+        return JournaledModel(model, self.store.calls, self.runner, self.account)
 
     async def open(self, source: Record) -> Video:
         return await self.runner.open(str(source.value["video"]), self.video.opened)
@@ -302,61 +296,6 @@ class _Work:
             try:
                 return work()
             finally:
-                self.seconds += time.perf_counter() - started
+                self.account.seconds += time.perf_counter() - started
 
         return await self.runner.in_thread(timed)
-
-
-_MESSAGES = TypeAdapter(list[Message])
-
-
-class _JournaledModel:
-    """A model whose replies are kept the moment they come, by record, request and how often it was made.
-
-    Frames count by (video, seconds, size), not by their pixels, so nothing is hashed that was just decoded."""
-
-    def __init__(self, model: Model, work: _Work) -> None:
-        self._model, self._work = model, work
-        self.name = model.name
-        self.reply_identity = model_identity(model)
-
-    async def generate(
-        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
-    ) -> ModelOutput:
-        work = self._work
-        rest = orjson.dumps([self.reply_identity, list(tools), config])
-        request = hashlib.sha256(_MESSAGES.dump_json(list(messages)) + rest).hexdigest()[:32]
-        number = work.occurrences[request]
-        work.occurrences[request] += 1
-        key = key_of(work.key, [request, str(number)])
-        output = work.store.said(key)
-        if output is None:
-            async with work.runner.calls:
-                output = await self._ask(key, messages, tools, config)
-        work.usage += output.usage
-        return replace(output, seconds=0.0, cached=False)
-
-    async def _ask(
-        self, key: str, messages: Sequence[Message], tools: Sequence[ToolSpec], config: GenerateConfig
-    ) -> ModelOutput:
-        """One call, noted before it is made: if it is cut off by a kill it may have been paid for."""
-        work, runner = self._work, self._work.runner
-        if runner.stopping is not None:
-            raise _Stopping
-        runner.limits.check(runner.tally.spent)
-        work.store.ask(key, work.record)
-        started = time.perf_counter()
-        try:
-            output = await self._model.generate(messages, tools=tools, config=config)
-        except ModelTimeoutError:
-            raise  # it may have been paid for: it stays in doubt
-        except ModelError as e:
-            usage = e.spent if isinstance(e.spent, Usage) else Usage()
-            work.store.unsaid(key, work.record, f"{type(e).__name__}: {e}", usage)
-            work.usage += usage
-            runner.spend(usage)
-            raise
-        work.seconds += time.perf_counter() - started
-        work.store.say(key, work.record, output)
-        runner.spend(output.usage)
-        return output

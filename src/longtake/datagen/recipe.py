@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import ConfigError
 from ..models.base import load_model
+from ..models.journaled import model_identity
 from ..registry import resolve
 from ..types import JSON, Model
 from .sources import source
-from .step import Step, model_identity
+from .step import Step
 from .steps.blind import blind
 
 __all__ = [

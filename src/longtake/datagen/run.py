@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..compute import Compute, Local, Progress
-from ..errors import ConfigError, SpendCapError, StoreError
+from ..errors import SpendCapError, StoreError
 from ..ledger import Fsync
-from ..models.openai import OpenAIModel
-from ..models.prices import configured_prices, cost_usd
+from ..models.journaled import Limits
+from ..models.preflight import check_prices, preflight
+from ..store import locked
 from ..types import JSON, Model
 from .audit import open_run, spent, status
 from .manifest import Manifest, known_roots, write_manifest
 from .pipeline import Runner
-from .preflight import preflight
 from .recipe import DataSettings, Models, build_steps, recipe_settings
 from .scripts.commands import SeedCommand
 from .sources import list_videos, root_of
 from .store import RunStore, roots_of
-from .tally import Limits, Tally
+from .tally import Tally
 
 __all__ = ["OnTally", "make", "run_command"]
 
@@ -74,10 +74,10 @@ async def make(
     for step in steps:
         if step.check is not None:
             step.check(names)
-    _check_prices(limits, models)
+    check_prices(limits, models.used.values())
     await preflight(dict.fromkeys(models.used.values()))
     store = RunStore(out, fsync=fsync)
-    with store.locked():
+    with locked(out):
         manifest = Manifest.of(_asked(settings, models), steps, roots, folder, _endpoints(models))
         write_manifest(out, manifest, roots, change=change)
         store.write_specs(steps)
@@ -105,7 +105,7 @@ async def run_command(
     roots = roots_of(command.roots)
     await preflight([model] if model is not None else [])
     store = RunStore(out)
-    with store.locked():
+    with locked(out):
         asked: dict[str, JSON] = {"recipe": command.name}
         write_manifest(out, Manifest.of(asked, command.steps, roots, command.videos, {}), roots, change=True)
         store.write_specs(command.steps)
@@ -133,19 +133,6 @@ class _Watch:
         except SpendCapError as e:
             self.stopped = self.stopped or e
         return self.stopped is None
-
-
-def _check_prices(limits: Limits, models: Models) -> None:
-    """Raises `ConfigError` for a price table that cannot be read, and if what a call costs could not be known though
-    it is limited: found before one is made."""
-    prices = configured_prices()
-    used = [model for model in dict.fromkeys(models.used.values()) if isinstance(model, OpenAIModel)]
-    unknown = [m.name for m in used if cost_usd({**prices, **(m.options.prices or {})}, m.name, 0, 0) is None]
-    if limits.max_cost_usd is not None and unknown:
-        raise ConfigError(
-            f"--max-cost needs the price of {', '.join(unknown)}: write it to a file, [{unknown[0]}] with"
-            " usd_per_million_input = ... and usd_per_million_output = ..., and name the file in LONGTAKE_PRICES"
-        )
 
 
 def _asked(settings: DataSettings, models: Models) -> Mapping[str, JSON]:

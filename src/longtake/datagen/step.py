@@ -5,7 +5,6 @@ Plain values and protocols; running them is in `pipeline`, keeping what came out
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..store import digest
 from ..types import JSON, Model, Usage, adapter_of
 from ..video.decode import Video
 
-__all__ = ["Context", "Outcome", "Record", "Status", "Step", "Value", "key_of", "model_identity", "value_digest"]
+__all__ = ["Context", "Outcome", "Record", "Status", "Step", "Value", "value_digest"]
 
 T = TypeVar("T")
 Value: TypeAlias = Mapping[str, JSON]
@@ -129,13 +128,3 @@ class Outcome:
 def value_digest(id_: str, value: Value, parents: Sequence[str] = ()) -> str:
     """32 hex digits. ``parents`` are the digests of what it was made of: a step may read those too."""
     return digest([id_, dict(value), *parents])[:32]
-
-
-def key_of(step_hash: str, inputs: Sequence[str]) -> str:
-    """The key of a step's outcome for inputs with these digests, 32 hex digits."""
-    return hashlib.sha256("\n".join((step_hash, *inputs)).encode()).hexdigest()[:32]
-
-
-def model_identity(model: Model) -> JSON:
-    """What of a model decides its replies, wherever it is served: moving a server must not pay for everything again."""
-    return getattr(model, "reply_identity", model.name)

@@ -10,44 +10,27 @@
       files/                       what steps write beside their values (clips)
       export/
 
-A call that is asked and neither said nor unsaid was under way at a kill, or was given up at a timeout: these, and no
-others, may have been paid for without a reply to show for it.
+What the lines of ``calls/`` say is in `models.journaled`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import secrets
-import socket
-import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, get_args
+from typing import Any, get_args
 
 import orjson
 
 from ..errors import StoreError
 from ..ledger import Committer, Fsync, Ledger
-from ..store import write_atomic
-from ..types import ModelOutput, Usage, from_json, to_json
+from ..models.journaled import CallJournal
+from ..store import write_atomic, writer_name
+from ..types import Usage
 from .step import Outcome, Record, Status, Step, Value, value_digest
 
-__all__ = ["OpenCall", "RunStore", "StepStore", "roots_of"]
+__all__ = ["RunStore", "StepStore", "roots_of"]
 
-_LOCK_ATTEMPTS = 10
 _NOTHING = Usage()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenCall:
-    """A model call under way when its process ended."""
-
-    step: str
-    record: str
-    key: str
 
 
 class StepStore:
@@ -57,7 +40,7 @@ class StepStore:
         self.folder = folder
         self.step = step
         self.outcomes = Ledger(folder / "journal", writer, committer, final=("ok", "rejected", "invalid", "permanent"))
-        self.calls = Ledger(folder / "calls", writer, committer, final=("said",))
+        self.calls = CallJournal(folder / "calls", writer, committer)
 
     def find(self, key: str) -> Outcome | None:
         line = self.outcomes.get(key)
@@ -71,32 +54,10 @@ class StepStore:
         fields |= {"usage": usage, "seconds": round(outcome.seconds, 3), "values": [*map(dict, outcome.values)]}
         self.outcomes.append(key, "permanent" if outcome.permanent else outcome.status, fields)
 
-    def said(self, key: str) -> ModelOutput | None:
-        """The reply to a call, if it came."""
-        line = self.calls.get(key)
-        if line is None or line["status"] != "said":
-            return None
-        return from_json(ModelOutput, orjson.dumps(line["output"]))
-
-    def ask(self, key: str, record: str) -> None:
-        self.calls.append(key, "asked", {"record": record})
-
-    def say(self, key: str, record: str, output: ModelOutput) -> None:
-        self.calls.append(key, "said", {"record": record, "output": orjson.Fragment(to_json(output))})
-
-    def unsaid(self, key: str, record: str, error: str, usage: Usage) -> None:
-        """The call failed, so it is not under way any more. ``usage`` is what replies cost that could not be used."""
-        self.calls.append(key, "unsaid", {"record": record, "error": error, "usage": usage})
-
-    def open_calls(self) -> Iterator[OpenCall]:
-        for line in self.calls.lines():
-            if line["status"] == "asked":
-                yield OpenCall(self.step.name, line["record"], line["key"])
-
     @property
     def num_kept(self) -> int:
         """Outcomes and replies that are never asked for again."""
-        return self.outcomes.num_final + self.calls.num_final
+        return self.outcomes.num_final + self.calls.num_said
 
     def refresh(self) -> None:
         self.outcomes.refresh()
@@ -126,8 +87,7 @@ class RunStore:
 
     def __init__(self, root: Path, *, fsync: Fsync = "group") -> None:
         self.root = root
-        # files are read in the order of their names, and for what failed the later line counts
-        self.writer = f"{time.time():.0f}-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.writer = writer_name()
         self._committer = Committer(fsync)
         self._steps = dict[str, StepStore]()
 
@@ -151,43 +111,6 @@ class RunStore:
         name = f"{step.name}@{step.hash[:8]}"
         found = sorted(self.root.glob(f"steps/*-{name}"))
         return found[0] if found else self.root / "steps" / f"{position * 10:02d}-{name}"
-
-    def is_locked(self) -> bool:
-        """Whether a run is at work here."""
-        try:
-            with (self.root / ".lock").open("r") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
-
-    @contextmanager
-    def locked(self) -> Generator[None]:
-        """Only one run at a time in this folder. Raises `StoreError` when there is another, or no such folder."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            file = (self.root / ".lock").open("w")
-        except OSError as e:
-            raise StoreError(f"cannot use {self.root} for a run: {e.strerror}; give another --out") from e
-        with file:
-            self._lock(file)
-            for part in self.root.glob(".*.json*.*"):  # what a kill left of a file that was being written
-                part.unlink(missing_ok=True)
-            yield
-
-    def _lock(self, file: IO[str]) -> None:
-        for attempts_left in reversed(range(_LOCK_ATTEMPTS)):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:  # perhaps only someone who looks whether it is locked
-                if not attempts_left:
-                    raise StoreError(f"another run is at work in {self.root}; wait for it, or stop it") from None
-                time.sleep(0.1)
-            except OSError as e:
-                raise StoreError(f"cannot lock {self.root}: {e.strerror}") from e
 
     def refresh(self) -> None:
         for step in self._steps.values():

@@ -1,4 +1,4 @@
-"""What became of records, counted; and what a run may spend."""
+"""What became of records, counted."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..errors import ConfigError, SpendCapError
 from ..types import Usage
 from .step import Outcome
 
-__all__ = ["Limits", "StepCount", "Tally"]
+__all__ = ["StepCount", "Tally"]
 
 
 @dataclass(slots=True)
@@ -61,35 +60,3 @@ class Tally:
                     setattr(count, status, getattr(count, status) + fields[status])
                 count.usage += Usage(**fields["usage"])
         return total
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """``max_in_flight``: records worked on at once. ``max_cost_usd`` and ``max_tokens``: no model call is begun past
-    them; they count what ``spent_before`` cost too."""
-
-    max_in_flight: int = 64
-    max_cost_usd: float | None = None
-    max_tokens: int | None = None
-    spent_before: Usage = field(default_factory=Usage)
-    retry_failed: bool = False
-    """Also tries again what failed for good."""
-
-    def __post_init__(self) -> None:
-        if self.max_in_flight < 1:
-            raise ConfigError(f"max_in_flight must be at least 1, got {self.max_in_flight}")
-
-    def check(self, spent: Usage) -> None:
-        """Raises `SpendCapError` when no call may be begun any more."""
-        total = self.spent_before + spent
-        tokens = total.input_tokens + total.output_tokens
-        if self.max_tokens is not None and tokens >= self.max_tokens:
-            raise SpendCapError(f"{tokens} tokens are spent, {self.max_tokens} allowed; raise --max-tokens to go on")
-        if self.max_cost_usd is None:
-            return
-        if total.cost_usd is None:
-            raise SpendCapError("--max-cost needs prices, and a call had none; set LONGTAKE_PRICES to a price table")
-        if total.cost_usd >= self.max_cost_usd:
-            raise SpendCapError(
-                f"{total.cost_usd:.2f} USD are spent, {self.max_cost_usd:.2f} allowed; raise --max-cost to go on"
-            )

@@ -82,7 +82,7 @@ def run(
     from ..compute import Local, Ray
     from ..datagen.recipe import read_data_settings
     from ..datagen.run import make
-    from ..datagen.tally import Limits
+    from ..models.journaled import Limits
 
     given = {
         "recipe": recipe,

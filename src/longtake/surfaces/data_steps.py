@@ -168,7 +168,7 @@ def _settings(assignments: list[str] | None) -> Settings:
 def _run(command: SeedCommand, folder: Path, model: Model | None = None, in_flight: int = 64) -> None:
     """What it keeps for resuming is in a hidden folder beside its files."""
     from ..datagen.run import run_command
-    from ..datagen.tally import Limits
+    from ..models.journaled import Limits
 
     run = folder / ".longtake" / command.name
     with StepBars(err).showing() as show:

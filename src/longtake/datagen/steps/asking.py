@@ -15,8 +15,9 @@ from typing import TypeVar
 from ...agents.prompt import render
 from ...agents.replies import without_thinking
 from ...errors import FormatError, ModelReplyError, RejectedError
+from ...models.journaled import model_identity
 from ...types import JSON, GenerateConfig, Message, Model, ModelOutput, Part, ToolSpec, Usage
-from ..step import Context, model_identity
+from ..step import Context
 from .phrases import is_error_message, is_nothing, is_refusal
 
 __all__ = ["Heard", "ask", "content_of", "read_or_repair"]

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from ...agents.prompt import prompt_digest, question_block, render
 from ...agents.replies import read_final, without_thinking
 from ...errors import ConfigError
+from ...models.journaled import model_identity
 from ...scoring.scorers import extract_choice, mentions
 from ...types import Answer, GenerateConfig, Message, Model, ModelOutput, Sample
 from ..export.items import BlindTest, Item, read_item
-from ..step import Context, Record, Step, Value, model_identity
+from ..step import Context, Record, Step, Value
 from ..values import as_value
 from .asking import Heard
 from .hedges import hedge

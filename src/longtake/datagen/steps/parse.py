@@ -13,8 +13,9 @@ from ...agents.prompt import prompt_digest
 from ...clock import split_span
 from ...errors import FormatError, SpanError
 from ...media import TimeSpan
+from ...models.journaled import model_identity
 from ...types import Model
-from ..step import Context, Record, Step, Value, model_identity
+from ..step import Context, Record, Step, Value
 from ..values import CaptionedVideo, Question, QuestionType, Reason, Source, as_value
 from .asking import read_or_repair
 from .phrases import no_content

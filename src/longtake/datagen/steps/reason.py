@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from ...agents.prompt import prompt_digest, render
 from ...errors import ConfigError
+from ...models.journaled import model_identity
 from ...store import digest
 from ...types import Model
-from ..step import Context, Record, Step, Value, model_identity
+from ..step import Context, Record, Step, Value
 from ..values import CaptionedVideo, QuestionType, Source, as_value
 from .asking import ask
 from .caption import caption_lines

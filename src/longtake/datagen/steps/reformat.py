@@ -9,8 +9,9 @@ from dataclasses import replace
 from ...agents.prompt import letters, prompt_digest, render
 from ...agents.replies import without_thinking
 from ...errors import FormatError
+from ...models.journaled import model_identity
 from ...types import Model
-from ..step import Context, Record, Step, Value, model_identity
+from ..step import Context, Record, Step, Value
 from ..values import CaptionedVideo, Question, as_value
 from .asking import ask, read_or_repair
 from .phrases import no_content

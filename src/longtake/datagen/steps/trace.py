@@ -15,6 +15,7 @@ from ...agents.crop import Crop
 from ...agents.loop import Tool, run
 from ...agents.prompt import prompt_digest
 from ...errors import FormatError, MissingExtraError, ModelError, RejectedError
+from ...models.journaled import model_identity
 from ...models.pixels import as_jpegs
 from ...models.reader import Reader
 from ...registry import resolve
@@ -39,7 +40,7 @@ from ...types import (
 )
 from ...video import ocr as recognition
 from ...video.decode import Video
-from ..step import Context, Record, Step, Value, model_identity
+from ..step import Context, Record, Step, Value
 from ..values import Question, Source, as_value
 from .asking import Heard
 from .hedges import hedge

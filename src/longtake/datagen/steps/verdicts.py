@@ -13,8 +13,9 @@ from typing import TypeVar, cast
 
 from ...agents.prompt import prompt_digest, render
 from ...errors import FormatError, RejectedError
+from ...models.journaled import model_identity
 from ...types import JSON, Model, Part
-from ..step import Context, model_identity
+from ..step import Context
 from .asking import ask
 from .phrases import is_refusal, no_content
 
