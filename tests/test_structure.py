@@ -23,7 +23,7 @@ LAYERS = {
         [
             ["errors"],
             ["media"],
-            ["types", "clock"],
+            ["types", "clock", "prompts"],
             ["registry", "store", "changes"],
             ["ledger", "compute"],
             ["video", "models"],
@@ -188,5 +188,5 @@ def test_recipes_parse() -> None:
 
 def test_prompts_are_rendered_by_someone() -> None:
     used = "\n".join(path.read_text(encoding="utf-8") for path in SRC.rglob("*.py"))
-    unused = [p.stem for p in (SRC / "agents" / "prompts").glob("*.md") if f'"{p.stem}"' not in used]
+    unused = [p.stem for p in SRC.glob("*/prompts/*.md") if f'"{p.stem}"' not in used]
     assert not unused

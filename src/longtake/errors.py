@@ -6,6 +6,7 @@
     ├── StoreError(OSError)                 a file of ours could not be written or read back
     ├── VideoError                          the video cannot be used
     │   ├── VideoNotFoundError(FileNotFoundError)
+    │   ├── AmbiguousVideoError             a name fits several different videos
     │   ├── VideoDecodeError                not a video, no picture track, or damaged where it was asked for
     │   ├── VideoTimeoutError(TimeoutError) given up at the deadline; says what was decoded until then
     │   └── SpanError(ValueError)           a time span is empty, inverted, not finite or outside the video
@@ -20,6 +21,7 @@
     ├── FormatError                         the model's text could not be read; shown to the model
     ├── ToolError                           a tool refused its arguments; shown to the model
     ├── ScoringError                        a scorer could not decide; never counted as 0
+    ├── JudgeError                          a judging model is wrong about known cases, or cannot be asked
     ├── RejectedError                       a data step drops a record, and why; a result, not a failure
     └── SpendCapError                       the money or tokens allowed are spent; what was done is kept
 
@@ -29,8 +31,10 @@ others end the run. Every exception takes its message as the only argument, so a
 """
 
 __all__ = [
+    "AmbiguousVideoError",
     "ConfigError",
     "FormatError",
+    "JudgeError",
     "LongtakeError",
     "MissingExtraError",
     "ModelAuthError",
@@ -71,6 +75,11 @@ class VideoError(LongtakeError): ...
 
 
 class VideoNotFoundError(VideoError, FileNotFoundError): ...
+
+
+class AmbiguousVideoError(VideoError):
+    candidates: tuple[str, ...] = ()
+    """Paths under the folder that was searched."""
 
 
 class VideoDecodeError(VideoError): ...
@@ -117,6 +126,9 @@ class ToolError(LongtakeError): ...
 
 
 class ScoringError(LongtakeError): ...
+
+
+class JudgeError(LongtakeError): ...
 
 
 class RejectedError(LongtakeError): ...

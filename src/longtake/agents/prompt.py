@@ -1,41 +1,18 @@
-"""Prompts: every one is a Markdown file beside this module, shared by asking, data generation and training.
-
-``$name`` in a file is a field; a missing or unused field is an error, so a prompt cannot silently lose a part.
-"""
+"""The prompts of agents, shared by asking, data generation and training, and the parts that several of them have."""
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-from importlib.resources import files
-from string import Template
-
 from ..clock import clock
 from ..errors import ConfigError
+from ..prompts import Prompts
 from ..types import Sample, VideoInfo
 
 __all__ = ["about", "letters", "prompt_digest", "question_block", "render"]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-@cache
-def _template(name: str) -> Template:
-    return Template((files("longtake.agents") / "prompts" / f"{name}.md").read_text(encoding="utf-8").strip())
-
-
-def render(name: str, **fields: str) -> str:
-    """``prompts/<name>.md`` with its fields filled in. Raises `ConfigError` unless the fields match exactly."""
-    template = _template(name)
-    wanted = set(template.get_identifiers())
-    if wanted != set(fields):
-        raise ConfigError(f"prompt {name!r} has the fields {sorted(wanted)}, got {sorted(fields)}")
-    return template.substitute(fields)
-
-
-def prompt_digest(name: str) -> str:
-    """Names the text of ``prompts/<name>.md``, 16 hex digits: what was made with other words is not the same."""
-    return hashlib.sha256(_template(name).template.encode()).hexdigest()[:16]
+_PROMPTS = Prompts("longtake.agents")
+render = _PROMPTS.render
+prompt_digest = _PROMPTS.digest
 
 
 def letters(choices: tuple[str, ...]) -> list[tuple[str, str]]:
