@@ -25,6 +25,7 @@ _BUILTIN: dict[Kind, dict[str, str]] = {
         "scripted": "longtake.models.scripted:ScriptedModel",
     },
     "agent": {
+        "blind": "longtake.agents.direct:Blind",
         "direct": "longtake.agents.direct:Direct",
         "crop": "longtake.agents.crop:Crop",
         "team": "longtake.agents.team:Team",

@@ -6,24 +6,33 @@ import math
 from collections.abc import Sequence
 
 from ..errors import ConfigError
-from ..types import Cue, Part
+from ..types import Cue, Part, TimeSpan
 from ..video.decode import Snap, Video
-from ..video.sample import by_fps, uniform
+from ..video.sample import by_fps, uniform_over
 from ..video.text import TimedText
 
 __all__ = ["check_looks", "check_turns", "readable", "said", "skim"]
 
 
-def skim(video: Video, *, num_frames: int, fps: float | None, max_pixels: int) -> list[Part]:
+def skim(
+    video: Video, *, num_frames: int, fps: float | None, max_pixels: int, spans: Sequence[TimeSpan] = ()
+) -> list[Part]:
     """At most ``num_frames`` frames over the whole video: ``fps`` a second, or spread evenly when it is None.
 
     They are snapped to the nearest key frame where the video is long (an overview needs no exact times, and is tens
     of times faster so); every frame is labelled with the time it truly has. What is damaged is left out and said.
-    [] for no frames."""
+    With ``spans`` only those are looked at. [] for no frames."""
     if not num_frames:
         return []
-    seconds = uniform(video.span, num_frames) if fps is None else by_fps(video.span, fps, num_frames)
-    far_apart = video.info.duration_seconds / max(len(seconds), 1) > 2.0
+    spans = [video.clamp(span) for span in spans] or [video.span]
+    duration = sum(span.duration for span in spans)
+    if fps is None:
+        seconds = uniform_over(spans, num_frames)
+    elif len(spans) == 1:
+        seconds = by_fps(spans[0], fps, num_frames)
+    else:
+        seconds = uniform_over(spans, min(num_frames, max(1, round(duration * fps))))
+    far_apart = duration / max(len(seconds), 1) > 2.0
     return readable(video, seconds, max_pixels=max_pixels, snap="keyframe" if far_apart else "exact")
 
 

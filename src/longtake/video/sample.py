@@ -7,11 +7,12 @@ kept, the number of pixels lies within a budget.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ..errors import ConfigError
 from ..media import TimeSpan
 
-__all__ = ["PATCH", "by_fps", "fit_size", "pixels_per_frame", "uniform"]
+__all__ = ["PATCH", "by_fps", "fit_size", "pixels_per_frame", "uniform", "uniform_over"]
 
 PATCH = 28
 """Pixels a side of one visual token of Qwen2-VL and Qwen2.5-VL (a 14-pixel patch, merged two by two)."""
@@ -23,6 +24,16 @@ def uniform(span: TimeSpan, num_frames: int) -> list[float]:
         raise ConfigError(f"num_frames must be at least 1, got {num_frames}")
     part = span.duration / num_frames
     return [span.start + (i + 0.5) * part for i in range(num_frames)]
+
+
+def uniform_over(spans: Sequence[TimeSpan], num_frames: int) -> list[float]:
+    """As `uniform`, over several spans put one after the other; where they overlap, twice."""
+    total, placed, ends = sum(span.duration for span in spans), list[float](), 0.0
+    for span in spans:
+        begins, ends = ends, ends + span.duration
+        wanted = uniform(TimeSpan(0.0, total), num_frames)
+        placed += [span.start + (at - begins) for at in wanted if begins <= at < ends]
+    return sorted(placed)
 
 
 def by_fps(span: TimeSpan, fps: float, max_frames: int) -> list[float]:
