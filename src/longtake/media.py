@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
-__all__ = ["Box", "Cue", "CueList", "Evidence", "Frames", "Source", "SubtitleTrack", "TimeSpan", "VideoInfo"]
+__all__ = ["Box", "Chapter", "Cue", "CueList", "Evidence", "Frames", "Source", "SubtitleTrack", "TimeSpan", "VideoInfo"]
 
 Source: TypeAlias = Literal["subtitles", "screen", "speech", "frames", "stated"]
 """Where evidence comes from: a cue of timed text, frames the agent looked at, or a span the model stated."""
@@ -71,6 +71,14 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """A part of a video that has a name of its own, such as a clip of an episode in TVQA."""
+
+    id: str
+    span: TimeSpan
+
+
+@dataclass(frozen=True, slots=True)
 class SubtitleTrack:
     """A text track inside a video file. ``index`` is the stream index in the container."""
 
@@ -85,7 +93,8 @@ class VideoInfo:
 
     ``width`` and ``height`` are as displayed (rotation and pixel aspect applied). ``num_frames`` is the length of
     the container's sample table, None where it has none. ``warnings`` say what was found wrong and what is done
-    about it, one sentence each (a truncated file, say).
+    about it, one sentence each (a truncated file, say). ``chapters`` are in order of time. Pictures
+    that lie in a folder have the codec "frames", and ``average_fps`` is then the rate they were read with.
     """
 
     uri: str
@@ -99,6 +108,7 @@ class VideoInfo:
     has_audio: bool
     subtitle_tracks: tuple[SubtitleTrack, ...] = ()
     warnings: tuple[str, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
 
     @property
     def span(self) -> TimeSpan:

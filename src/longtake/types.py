@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 from typing_extensions import TypeAliasType
 
 from .errors import LongtakeError, StoreError
-from .media import Box, Cue, CueList, Evidence, Frames, Source, SubtitleTrack, TimeSpan, VideoInfo
+from .media import Box, Chapter, Cue, CueList, Evidence, Frames, Source, SubtitleTrack, TimeSpan, VideoInfo
 
 __all__ = [
     "JSON",
     "Abstention",
     "Answer",
     "Box",
+    "Chapter",
     "Cue",
     "CueList",
     "Evidence",
