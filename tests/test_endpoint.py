@@ -17,7 +17,7 @@ from endpoint import JSON_POISONS, OUTAGES, POISONS, QUESTION_POISONS, Endpoint,
 from endpoint_replies import answer_to, moment_of
 from longtake.agents.prompt import render
 from longtake.agents.replies import read_final
-from longtake.datagen.steps.asking import Heard, content_of
+from longtake.datagen.steps.asking import content_of
 from longtake.datagen.steps.filters import read_verdicts
 from longtake.datagen.steps.parse import read_question
 from longtake.datagen.steps.questions import read_draft
@@ -25,6 +25,7 @@ from longtake.datagen.steps.reformat import read_reformatted
 from longtake.datagen.steps.verdicts import read_score, read_yes_no
 from longtake.datagen.values import Question
 from longtake.errors import FormatError, RejectedError
+from longtake.models.heard import Heard
 from longtake.models.openai import EndpointOptions, OpenAIModel
 from longtake.types import Answer, GenerateConfig, Message, ModelOutput, TimeSpan, ToolSpec
 

@@ -9,10 +9,10 @@ import pytest
 from fake_context import FakeContext
 
 from longtake.agents.prompt import prompt_digest
-from longtake.datagen.steps import asking
-from longtake.datagen.steps.asking import ask
-from longtake.datagen.steps.phrases import is_error_message, is_refusal
+from longtake.datagen.steps.asking import ask, content_of
 from longtake.errors import FormatError, ModelConnectionError, ModelReplyError, RejectedError
+from longtake.models import heard as hearing
+from longtake.models.phrases import is_error_message, is_refusal
 from longtake.models.scripted import Reply, ScriptedModel
 from longtake.types import Message, ModelOutput, ToolCall
 
@@ -27,7 +27,7 @@ def output(text: str, stop: str = "stop") -> ModelOutput:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "_FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(hearing, "_FIRST_WAIT_SECONDS", 0.0)
 
 
 CONTENT = [
@@ -181,7 +181,7 @@ def test_an_error_message_is_never_kept_as_a_reply(text: str, tmp_path: Path) ->
 @pytest.mark.parametrize("text", ERRORS)
 def test_an_error_message_that_was_kept_after_all_is_not_content(text: str) -> None:
     with pytest.raises(FormatError, match="error message"):
-        asking.content_of(output(text), max_tokens=9)
+        content_of(output(text), max_tokens=9)
 
 
 def test_a_long_text_that_begins_like_one_is_about_one() -> None:

@@ -20,9 +20,9 @@ from longtake.datagen.recipes import longvt, traces
 from longtake.datagen.recipes.traces import QuestionRow, given_rows, read_questions
 from longtake.datagen.run import make
 from longtake.datagen.step import Step
-from longtake.datagen.steps import asking
 from longtake.datagen.values import Question
 from longtake.errors import ConfigError, FormatError, ModelConnectionError, ModelError, RejectedError
+from longtake.models import heard
 from longtake.models.reader import Reader
 from longtake.types import GenerateConfig, Message, ModelOutput, TimeSpan, ToolSpec, to_json
 from longtake.video.decode import Video
@@ -154,7 +154,7 @@ def said(text: str, stop_reason: Literal["stop", "length", "refused"] = "stop") 
 def test_nothing_that_a_bad_endpoint_says_becomes_content(
     videos: Path, first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(heard, "_FIRST_WAIT_SECONDS", 0.0)
     model, ctx = Moody(first), FakeContext(videos / "old")
     settings = longvt.Settings.model_validate({**SMALL, "min_captioned_share": 0.0})
     left, lost = [source_record(videos / "old/talk.mp4")], 0

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from longtake.datagen.step import Record
 from longtake.datagen.steps.parse import parse, read_question
-from longtake.datagen.steps.phrases import is_error_message, is_nothing, is_refusal
 from longtake.datagen.steps.reason import Planned, Reply
 from longtake.datagen.steps.reformat import read_reformatted, reformat
 from longtake.datagen.values import Caption, CaptionedVideo, Question, Source, as_value
 from longtake.errors import FormatError, RejectedError
+from longtake.models.phrases import is_error_message, is_nothing, is_refusal
 from longtake.models.scripted import Reply as Said
 from longtake.models.scripted import ScriptedModel
 from longtake.types import TimeSpan

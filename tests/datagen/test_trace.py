@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from talking import write_talk
 
 from longtake.datagen.step import Record, Value
-from longtake.datagen.steps import asking
 from longtake.datagen.steps.trace import Take, TraceSettings, portable, samples, trace
 from longtake.datagen.values import Question, as_value
 from longtake.errors import (
@@ -25,6 +24,7 @@ from longtake.errors import (
     ModelRequestError,
     RejectedError,
 )
+from longtake.models import heard
 from longtake.models.reader import Reader
 from longtake.models.scripted import Reply, ScriptedModel
 from longtake.types import (
@@ -218,7 +218,7 @@ def test_every_call_goes_through_the_journal(film: Path) -> None:
 
 
 def test_an_error_message_is_no_reply(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "_FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(heard, "_FIRST_WAIT_SECONDS", 0.0)
     error = "Error: Connection error."
     assert "Connection error" not in json.dumps(made(film, ScriptedModel([error, LOOK, error, RIGHT])))
     with pytest.raises(ModelReplyError, match="replied with an error message"):

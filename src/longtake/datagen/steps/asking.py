@@ -6,67 +6,26 @@ error message that a proxy sent as if a model had said it is an error again, bef
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from ...agents.prompt import render
 from ...agents.replies import without_thinking
-from ...errors import FormatError, ModelReplyError, RejectedError
-from ...models.journaled import model_identity
-from ...types import JSON, GenerateConfig, Message, Model, ModelOutput, Part, ToolSpec, Usage
+from ...errors import FormatError, RejectedError
+from ...models.heard import Heard
+from ...models.phrases import is_error_message, is_nothing, is_refusal
+from ...types import GenerateConfig, Message, Model, ModelOutput, Part
 from ..step import Context
-from .phrases import is_error_message, is_nothing, is_refusal
 
-__all__ = ["Heard", "ask", "content_of", "read_or_repair"]
+__all__ = ["ask", "content_of", "read_or_repair"]
 
 T = TypeVar("T")
 
-_MAX_ATTEMPTS = 3
-_FIRST_WAIT_SECONDS = 0.5
 _SHOWN = 160
 
 # prompts let a model say so, with a reason, when there is nothing to write
 _ABSTAINS = re.compile(r"<abstain>(.*?)(?:</abstain>|\Z)", re.DOTALL | re.IGNORECASE)
-
-
-class Heard:
-    """``model``, with error messages that came as replies raised as `ModelReplyError`, after three attempts.
-
-    It stands below the journal, so such a reply is never kept and the next run asks anew."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    @property
-    def reply_identity(self) -> JSON:
-        return model_identity(self.model)
-
-    async def generate(
-        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
-    ) -> ModelOutput:
-        attempt, spent = 0, Usage()
-        while True:
-            attempt += 1
-            output = await self.model.generate(messages, tools=tools, config=config)
-            spent += output.usage
-            said = without_thinking(output.text).strip()
-            if output.message.tool_calls or not is_error_message(said):
-                return replace(output, usage=spent)
-            if attempt == _MAX_ATTEMPTS:
-                error = ModelReplyError(
-                    f"{self.name} replied with an error message {attempt} times: {_short(said)!r}; look at the server,"
-                    " then run again"
-                )
-                error.spent = spent
-                raise error
-            await asyncio.sleep(_FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
 
 
 async def ask(

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from ...agents.prompt import prompt_digest, question_block, render
 from ...agents.replies import read_final, without_thinking
 from ...errors import ConfigError
+from ...models.heard import Heard
 from ...models.journaled import model_identity
+from ...models.phrases import is_refusal
 from ...scoring.scorers import extract_choice, mentions
 from ...types import Answer, GenerateConfig, Message, Model, ModelOutput, Sample
 from ..export.items import BlindTest, Item, read_item
 from ..step import Context, Record, Step, Value
 from ..values import as_value
-from .asking import Heard
 from .hedges import hedge
-from .phrases import is_refusal
 
 __all__ = ["MAX_TOKENS", "blind"]
 

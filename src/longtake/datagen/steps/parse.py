@@ -14,11 +14,11 @@ from ...clock import split_span
 from ...errors import FormatError, SpanError
 from ...media import TimeSpan
 from ...models.journaled import model_identity
+from ...models.phrases import no_content
 from ...types import Model
 from ..step import Context, Record, Step, Value
 from ..values import CaptionedVideo, Question, QuestionType, Reason, Source, as_value
 from .asking import read_or_repair
-from .phrases import no_content
 from .reason import Planned, Reply, question_prompt
 from .sections import Parts, WrittenReason, plain, ranges, read_parts
 from .wording import other_letter, sources_in, speaks_of_video, times_in

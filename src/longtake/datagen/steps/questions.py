@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from ...agents.prompt import render
 from ...clock import parse_seconds
 from ...errors import FormatError, SpanError
+from ...models.phrases import no_content
 from ...types import Model, TimeSpan
 from ..step import Context, Record, Step, Value
 from ..values import Question, as_value
 from .caption import caption_lines
 from .events import Events
-from .phrases import no_content
 from .verdicts import ask_and_read, asking_config, read_object
 from .wording import sources_in, times_in
 

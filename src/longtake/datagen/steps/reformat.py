@@ -10,11 +10,11 @@ from ...agents.prompt import letters, prompt_digest, render
 from ...agents.replies import without_thinking
 from ...errors import FormatError
 from ...models.journaled import model_identity
+from ...models.phrases import no_content
 from ...types import Model
 from ..step import Context, Record, Step, Value
 from ..values import CaptionedVideo, Question, as_value
 from .asking import ask, read_or_repair
-from .phrases import no_content
 from .sections import sections
 from .wording import other_letter, sources_in, times_in
 

@@ -15,6 +15,7 @@ from ...agents.crop import Crop
 from ...agents.loop import Tool, run
 from ...agents.prompt import prompt_digest
 from ...errors import FormatError, MissingExtraError, ModelError, RejectedError
+from ...models.heard import Heard
 from ...models.journaled import model_identity
 from ...models.pixels import as_jpegs
 from ...models.reader import Reader
@@ -42,7 +43,6 @@ from ...video import ocr as recognition
 from ...video.decode import Video
 from ..step import Context, Record, Step, Value
 from ..values import Question, Source, as_value
-from .asking import Heard
 from .hedges import hedge
 
 __all__ = ["Take", "TraceSettings", "looked_iou", "portable", "samples", "trace"]

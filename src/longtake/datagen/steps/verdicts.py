@@ -14,10 +14,10 @@ from typing import TypeVar, cast
 from ...agents.prompt import prompt_digest, render
 from ...errors import FormatError, RejectedError
 from ...models.journaled import model_identity
+from ...models.phrases import is_refusal, no_content
 from ...types import JSON, Model, Part
 from ..step import Context
 from .asking import ask
-from .phrases import is_refusal, no_content
 
 __all__ = ["ask_and_read", "asking_config", "read_object", "read_score", "read_tagged", "read_yes_no"]
 

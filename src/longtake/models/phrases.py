@@ -2,7 +2,7 @@
 
 Only a text that *is* such a message counts. A caption may tell of an error on a screen or of somebody who is sorry:
 so only the beginning of a short text is looked at, and a quotation mark in front of it says that it is a quote. What
-no list of phrases can catch is caught by form: prompts ask for texts between tags (`verdicts.read_tagged`).
+no list of phrases can catch is caught by form: prompts ask for texts between tags (`read_tagged` of data steps).
 """
 
 from __future__ import annotations
