@@ -1,0 +1,183 @@
+"""Makes the questions of an evaluation from the rows of a benchmark, by its description. Finds no files.
+
+Gold goes into the fields for gold only: question and options hold what the data put there and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..media import TimeSpan
+from ..types import JSON, Sample
+from .benchmark import Fields, Spec
+from .fields import (
+    FieldError,
+    Options,
+    first,
+    is_empty,
+    options_in,
+    read_options,
+    read_spans,
+    right_option,
+    texts_of,
+    unwrapped,
+)
+from .items import Item, Kind
+
+__all__ = ["Draft", "draft_of"]
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_PLACEHOLDER = re.compile(r"^\s*(?:<(?:video|image)>\s*)+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question before its video is found. ``has_id``: the row has an id of its own. ``notes``: what is odd in it."""
+
+    item: Item
+    has_id: bool
+    subtitles: str | None
+    subtitle_start_seconds: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+
+
+def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
+    """Raises `FieldError` saying why the row is malformed."""
+    names = spec.fields
+    question = _PLACEHOLDER.sub("", _text(row, names.question, "question"))
+    kind = _kind_said(spec, row)
+    question, options = _options(kind, row, names, question)
+    value, forms = _answer(row, spec)
+    if kind == "any":
+        kind = _kind_seen(options, value, first(row, names.spans))
+    target, notes = None, list[str]()
+    spans = tuple[TimeSpan, ...]()
+    if kind == "choice":
+        if not options.texts:
+            raise FieldError(f"a choice without options; looked in {', '.join(names.options)}")
+        target = None if value is None else _LETTERS[right_option(value, forms, options)]
+    elif kind == "span":
+        spans = read_spans(value) or _gold_spans(row, names)
+        target = ", ".join(f"{span.start:g} - {span.end:g}" for span in spans) or None
+    elif value is not None:
+        target = "; ".join(texts_of(value)) if isinstance(value, list) else str(unwrapped(value))
+    if kind != "span":
+        try:
+            spans = _gold_spans(row, names)
+        except FieldError as e:
+            notes.append(f"the gold span is left out: {e}")
+    video = _video(row, names)
+    clip = first(row, names.clip)
+    id_ = first(row, names.id)
+    metadata: dict[str, JSON] = {"gold": value}
+    if clip is not None:
+        metadata["clip"] = str(clip)
+    sample = Sample(
+        id=_word(id_) if id_ is not None else default_id,
+        video="",
+        question=question,
+        choices=options.texts if kind == "choice" else (),
+        target=target,
+        target_spans=spans,
+        metadata=metadata,
+    )
+    strata = {name: values for name, fields in spec.strata.items() if (values := texts_of(first(row, fields)))}
+    stem = re.sub(r"\.[A-Za-z0-9]{2,4}$", "", video)
+    item = Item(sample, kind, stem, video, strata, None if clip is None else str(clip))
+    start = first(row, names.subtitle_start)
+    words = first(row, names.subtitles)
+    return Draft(
+        item,
+        id_ is not None,
+        None if words is None else str(words),
+        _seconds(start),
+        tuple(notes),
+    )
+
+
+def _kind_said(spec: Spec, row: Mapping[str, JSON]) -> str:
+    said = first(row, spec.kind_field)
+    return spec.kinds.get(str(said), spec.kind)
+
+
+def _kind_seen(options: Options, value: JSON, spans: JSON) -> Kind:
+    if options.texts:
+        return "choice"
+    match value:
+        case [int() | float(), int() | float()]:
+            return "span"
+        case bool():
+            return "text"
+        case int() | float():
+            return "number"
+        case None if spans is not None:
+            return "span"
+        case _:
+            return "text"
+
+
+def _options(kind: str, row: Mapping[str, JSON], names: Fields, question: str) -> tuple[str, Options]:
+    """The bare question and its options, from fields of their own or out of the question."""
+    question = question.strip()
+    if kind not in {"choice", "any"}:
+        return question, Options()
+    options = read_options(row, names.options)
+    if options.texts or "@question" not in names.options:
+        return question, options
+    return options_in(question)
+
+
+def _answer(row: Mapping[str, JSON], spec: Spec) -> tuple[JSON, tuple[str, ...]]:
+    for name, forms in spec.fields.answer.items():
+        value = row.get(name)
+        if not is_empty(value) and str(value) not in spec.no_answer:
+            return value, forms
+    return None, ()
+
+
+def _gold_spans(row: Mapping[str, JSON], names: Fields) -> tuple[TimeSpan, ...]:
+    for name in names.spans:
+        start, comma, end = name.partition(",")
+        if comma and not is_empty(row.get(start)) and not is_empty(row.get(end)):
+            return read_spans([row[start], row[end]])
+        if not comma and not is_empty(row.get(name)):
+            return read_spans(row[name])
+    return ()
+
+
+def _video(row: Mapping[str, JSON], names: Fields) -> str:
+    value = first(row, names.video)
+    if isinstance(value, list):
+        if len(value) != 1:
+            raise FieldError(f"the question is about {len(value)} videos; one can be asked about")
+        value = value[0]
+    if isinstance(value, dict):
+        value = value.get("path") or value.get("video")
+    if is_empty(value):
+        raise FieldError(f"no video; looked in {', '.join(names.video)}")
+    name = _word(value).strip()
+    if names.video_pattern and (found := re.search(names.video_pattern, name)):
+        return found[1]
+    return name
+
+
+def _text(row: Mapping[str, JSON], names: tuple[str, ...], what: str) -> str:
+    value = first(row, names)
+    if not isinstance(value, str):
+        raise FieldError(f"no {what} in {', '.join(names)}" if value is None else f"the {what} is {value!r}, not text")
+    return value
+
+
+def _word(value: JSON) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _seconds(value: JSON) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        return 0.0
+    return seconds if math.isfinite(seconds) else 0.0
