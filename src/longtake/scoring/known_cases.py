@@ -100,7 +100,7 @@ _THINGS = (
     "lanterns", "boats", "tents", "drums", "kites", "barrels", "statues", "bicycles", "lamps", "crates", "flags",
     "wagons", "chairs",
 )  # fmt: skip
-_AT = ("on the shore", "in the yard", "by the well", "near the mill", "by the bridge", "behind the barn", "at sea")
+_AT = ("on the shore", "in the yard", "by the well", "near the mill", "on the bridge", "behind the barn", "at the pier")
 _NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
