@@ -1,0 +1,274 @@
+"""The numbers of a run, from what became of its questions: ``metrics.json``. No I/O.
+
+Owns what is counted and over what: a question without a verdict is in no mean, and every mean stands beside its
+coverage. How far a mean can be trusted is in `statistics`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from ..types import JSON, Usage
+from .items import CAUSES, Graded
+from .statistics import CONFIDENCE, Estimate, estimate, kappa, macro_estimate
+
+__all__ = ["COLUMNS", "cluster_of", "summarise", "value_of"]
+
+COLUMNS = ("strict", "lenient", "judge")
+"""Verdicts, in this order; every other score is a measure."""
+
+METHOD = (
+    "standard errors CR2, clustered by video; intervals Wilson with the effective sample size of the clustered "
+    "variance and Student's t"
+)
+
+
+def value_of(graded: Graded, column: str) -> float | None:
+    """The score in ``column``, None where there is no verdict."""
+    score = graded.scores.get(column)
+    return None if score is None else score.value
+
+
+def cluster_of(graded: Graded) -> str:
+    """What is independent of the rest: the video; the question where the data name no video."""
+    return graded.video_id or f"question {graded.id}"
+
+
+def summarise(
+    graded: Sequence[Graded],
+    *,
+    headline: str,
+    min_coverage: float,
+    macro: str | None = None,
+    settings: Mapping[str, JSON],
+) -> dict[str, JSON]:
+    """The object of ``metrics.json``; shares are in [0, 1], a number that does not exist is null, none is NaN.
+
+    ``n`` counts questions asked, once an epoch. ``headline`` names the column or measure of the one number;
+    ``macro`` a stratum: then that number is the mean over its values, each counting the same. Below ``min_coverage``
+    there is no headline, and ``why`` says so. The headline is asked of every question; another column of a question
+    when any of its kind has it."""
+    kinds = {name: {one.kind for one in graded if name in one.scores} for name in _columns(graded)}
+    columns = {name: [one for one in graded if one.kind in kinds[name]] for name in kinds}
+    columns[headline] = list(graded)
+    verdicts = [name for name in COLUMNS if name in columns]
+    if headline not in verdicts:
+        verdicts.append(headline)
+    found = {name: _estimate(columns[name], name) for name in columns}
+    coverage = {name: _coverage(columns[name], name) for name in verdicts}
+    missing = [one for one in graded if value_of(one, headline) is None]
+    causes = Counter(one.cause or "no score" for one in missing)
+    order = [*CAUSES, "no score"]
+    return {
+        "n": len(graded),
+        "num_questions": len({one.id for one in graded}),
+        "num_videos": len({cluster_of(one) for one in graded}),
+        "num_epochs": len({one.epoch for one in graded}),
+        "coverage": _share(len(graded) - len(missing), len(graded)),
+        "coverages": {**coverage},
+        "no_verdict": {cause: causes[cause] for cause in sorted(causes, key=order.index)},
+        "unreadable": sum(one.unreadable for one in graded),
+        "headline": _headline(graded, headline, min_coverage, macro, dict(causes)),
+        "accuracy": {name: _mean(found.get(name)) for name in dict.fromkeys((*COLUMNS, *verdicts))},
+        "interval": {name: _interval(found[name]) for name in verdicts},
+        "standard_error": {name: None if (e := found[name]) is None else e.standard_error for name in verdicts},
+        "bounds": {name: _bounds(columns[name], name) for name in verdicts},
+        "measures": {name: _measure(columns[name], name) for name in columns if name not in verdicts},
+        "strata": _strata(graded, columns, verdicts, headline),
+        "agreement": _agreements(graded, headline),
+        "localisation": _localisation(graded),
+        "usage": _usage(graded),
+        "method": {"confidence": CONFIDENCE, "about": METHOD},
+        "settings": dict(settings),
+    }
+
+
+# ------------------------------------------------------------------------------------------------- parts of metrics
+
+
+def _columns(graded: Sequence[Graded]) -> list[str]:
+    names = {name for one in graded for name in one.scores}
+    return [*(name for name in COLUMNS if name in names), *sorted(names - set(COLUMNS))]
+
+
+def _estimate(graded: Sequence[Graded], column: str) -> Estimate | None:
+    known = [(value, cluster_of(one)) for one in graded if (value := value_of(one, column)) is not None]
+    return estimate([value for value, _ in known], [cluster for _, cluster in known])
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def _coverage(graded: Sequence[Graded], column: str) -> float | None:
+    return _share(sum(value_of(one, column) is not None for one in graded), len(graded))
+
+
+def _mean(found: Estimate | None) -> float | None:
+    return None if found is None else found.mean
+
+
+def _interval(found: Estimate | None) -> JSON:
+    return None if found is None or found.interval is None else list(found.interval)
+
+
+def _bounds(graded: Sequence[Graded], column: str) -> JSON:
+    """What the mean would be with every question without a verdict wrong, and with every one right."""
+    if not graded:
+        return None
+    values = [value for one in graded if (value := value_of(one, column)) is not None]
+    return [sum(values) / len(graded), (sum(values) + len(graded) - len(values)) / len(graded)]
+
+
+def _measure(graded: Sequence[Graded], column: str) -> JSON:
+    found = _estimate(graded, column)
+    return {
+        "mean": _mean(found),
+        "interval": _interval(found),
+        "standard_error": None if found is None else found.standard_error,
+        "n": 0 if found is None else found.n,
+        "no_value": sum(value_of(one, column) is None for one in graded),
+    }
+
+
+def _headline(
+    graded: Sequence[Graded], column: str, min_coverage: float, macro: str | None, causes: Mapping[str, int]
+) -> JSON:
+    why: str | None = None
+    num_missing = sum(causes.values())
+    found = _estimate(graded, column) if macro is None else _macro(graded, column, macro)
+    if not graded:
+        why = "no question was graded"
+    elif (len(graded) - num_missing) / len(graded) < min_coverage:
+        listed = ", ".join(f"{cause} {count:,}" for cause, count in causes.items())
+        share = (len(graded) - num_missing) / len(graded)
+        why = (
+            f"coverage {share:.4f} is below {min_coverage}: {num_missing:,} of {len(graded):,} questions "
+            f"have no verdict ({listed})"
+        )
+    elif found is None:
+        why = f"a value of {macro!r} has no verdict at all, so there is no mean over them"
+        if macro is None or not any(macro in one.strata for one in graded):
+            why = "no question has a verdict" if macro is None else f"no question has the stratum {macro!r}"
+    shown = None if why else found
+    return {
+        "column": column,
+        "mean_over": macro,
+        "num_outside": 0 if macro is None else sum(not one.strata.get(macro) for one in graded),
+        "value": _mean(shown),
+        "interval": _interval(shown),
+        "standard_error": None if shown is None else shown.standard_error,
+        "min_coverage": min_coverage,
+        "why": why,
+    }
+
+
+def _macro(graded: Sequence[Graded], column: str, stratum: str) -> Estimate | None:
+    groups: list[tuple[list[float], list[str]]] = []
+    for held in _by_value(graded, stratum).values():
+        known = [(value, cluster_of(one)) for one in held if (value := value_of(one, column)) is not None]
+        groups.append(([value for value, _ in known], [cluster for _, cluster in known]))
+    return macro_estimate(groups)
+
+
+def _by_value(graded: Sequence[Graded], stratum: str) -> dict[str, list[Graded]]:
+    """The questions of each value of a stratum; one with several values is in each."""
+    found: dict[str, list[Graded]] = {}
+    for one in graded:
+        for value in dict.fromkeys(one.strata.get(stratum, ())):
+            found.setdefault(value, []).append(one)
+    return dict(sorted(found.items()))
+
+
+def _strata(
+    graded: Sequence[Graded], columns: Mapping[str, Sequence[Graded]], verdicts: Sequence[str], headline: str
+) -> JSON:
+    told: dict[str, JSON] = {}
+    for name in dict.fromkeys(name for one in graded for name in one.strata):
+        values: dict[str, JSON] = {}
+        for value, held in _by_value(graded, name).items():
+            inside = {
+                column: [one for one in columns[column] if value in one.strata.get(name, ())] for column in columns
+            }
+            found = {column: _estimate(inside[column], column) for column in columns}
+            values[value] = {
+                "n": len(held),
+                "num_videos": len({cluster_of(one) for one in held}),
+                "coverage": _coverage(held, headline),
+                "coverages": {column: _coverage(inside[column], column) for column in verdicts},
+                "accuracy": {column: _mean(found[column]) for column in verdicts},
+                "interval": {column: _interval(found[column]) for column in verdicts},
+                "measures": {column: _measure(inside[column], column) for column in columns if column not in verdicts},
+            }
+        told[name] = values
+    return told
+
+
+def _agreements(graded: Sequence[Graded], headline: str) -> JSON:
+    """How often two columns say the same of a question that both have a verdict on; right is a value above a half."""
+    told: dict[str, JSON] = {}
+    for one, other in (("judge", "strict"), ("judge", "lenient"), ("lenient", "strict")):
+        pairs = Counter(
+            (first > 0.5, second > 0.5)
+            for held in graded
+            if (first := value_of(held, one)) is not None and (second := value_of(held, other)) is not None
+        )
+        n = pairs.total()
+        if not n:
+            continue
+        both, only, missed, neither = (
+            pairs[key] for key in ((True, True), (True, False), (False, True), (False, False))
+        )
+        told[f"{one}_{other}"] = {
+            "n": n,
+            "agree": (both + neither) / n,
+            "kappa": kappa(both, only, missed, neither),
+            "both_right": both,
+            f"only_{one}": only,
+            f"only_{other}": missed,
+            "both_wrong": neither,
+        }
+    return told
+
+
+def _localisation(graded: Sequence[Graded]) -> JSON:
+    """Where agents looked; hit, coverage and IoU over the questions that have a gold span and got as far as looking."""
+    looked = [(one, one.looked) for one in graded if one.looked is not None]
+
+    def mean(read: Callable[[int], float | None]) -> JSON:
+        known = [(value, cluster_of(looked[i][0])) for i in range(len(looked)) if (value := read(i)) is not None]
+        found = estimate([value for value, _ in known], [cluster for _, cluster in known])
+        return {"mean": _mean(found), "interval": _interval(found), "n": len(known)}
+
+    gold = [one for _, one in looked if one.num_gold_frames is not None]
+    frames = sum(one.num_frames for one in gold)
+    in_gold = sum(one.num_gold_frames or 0 for one in gold)
+    return {
+        "n": len(looked),
+        "hit": mean(lambda i: None if (hit := looked[i][1].hit) is None else float(hit)),
+        "coverage": mean(lambda i: looked[i][1].coverage),
+        "iou": mean(lambda i: looked[i][1].iou),
+        "looks_per_question": _share(sum(one.num_looks for _, one in looked), len(looked)),
+        "looked_seconds_per_question": _share(sum(one.looked_seconds for _, one in looked), len(looked)),
+        "frames_per_question": _share(sum(one.num_frames for _, one in looked), len(looked)),
+        "gold_frames_per_question": _share(in_gold, len(gold)),
+        "gold_frame_share": _share(in_gold, frames),
+    }
+
+
+def _usage(graded: Sequence[Graded]) -> JSON:
+    """In total and per question asked; the cost is null when the price of any call is not known."""
+    total = sum((one.usage for one in graded), Usage())
+    told: dict[str, float | None] = {
+        "calls": total.num_calls,
+        "input_tokens": total.input_tokens,
+        "output_tokens": total.output_tokens,
+        "frames": total.num_frames,
+        "cost_usd": total.cost_usd,
+        "seconds": sum(one.seconds for one in graded),
+    }
+    each: dict[str, JSON] = {
+        name: None if value is None else _share(value, len(graded)) for name, value in told.items()
+    }
+    return {**told, "num_unpriced": sum(one.usage.cost_usd is None for one in graded), "per_question": each}
