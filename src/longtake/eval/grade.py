@@ -1,0 +1,100 @@
+"""From how a question ended to verdicts: by every scorer of the benchmark, and by a judge if there is one.
+
+Asks no agent. What a failure caused is no verdict and says why; replies that could not be read are wrong.
+"""
+
+from __future__ import annotations
+
+from ..models.journaled import Account, CallJournal, Gate, JournaledModel, key_of
+from ..registry import resolve
+from ..scoring.judge import Judge
+from ..scoring.looked import look
+from ..scoring.scorers import Scorer
+from ..store import digest
+from ..types import JSON, Sample, Score, Trace, Usage
+from .benchmark import Spec
+from .items import Cause, Graded, Item
+from .store import Ended
+
+__all__ = ["grade", "is_judged", "judged"]
+
+
+def grade(item: Item, epoch: int, ended: Ended | None, spec: Spec, judge: Score | None = None) -> Graded:
+    """``ended`` None: it was not run. ``judge`` is the judge's score, if one was asked."""
+    trace = ended.trace if ended is not None else None
+    cause, unreadable = _cause(item, ended)
+    scores = dict[str, Score]()
+    if cause is None and ended is not None and trace is not None:
+        for column, scorer in _scorers(item, spec).items():
+            scores[column] = _unreadable(column, ended) if unreadable else _score(column, scorer, trace, item.sample)
+        if judge is not None:
+            scores["judge"] = _unreadable("judge", ended) if unreadable else judge
+    return Graded(
+        id=item.sample.id,
+        epoch=epoch,
+        video_id=item.video_id,
+        kind=item.kind,
+        strata=item.strata,
+        cause=cause,
+        scores=scores,
+        answer=trace.answer.text if trace is not None and trace.answer is not None else None,
+        unreadable=unreadable,
+        error=ended.error if ended is not None else None,
+        looked=look(trace, item.sample) if trace is not None else None,
+        usage=trace.usage if trace is not None else Usage(),
+        seconds=trace.timings.total_seconds if trace is not None else 0.0,
+    )
+
+
+def _cause(item: Item, ended: Ended | None) -> tuple[Cause | None, bool]:
+    """Why there is no verdict, and whether what the agent wrote could not be read."""
+    if ended is None:
+        return ("video" if not item.sample.video else "not run"), False
+    if ended.cause is not None or ended.trace is None:
+        return ended.cause or "not run", False
+    trace = ended.trace
+    if trace.stop_reason == "abstained":
+        return "abstained", False
+    if trace.stop_reason == "max_tokens":
+        return "truncated", False
+    if trace.stop_reason == "model_error":
+        return "transport", False
+    if not item.sample.target and not (item.kind == "span" and item.sample.target_spans):
+        return "gold", False
+    if trace.answer is None:
+        refused = bool(trace.turns) and trace.turns[-1].output.stop_reason == "refused"
+        return ("refused", False) if refused else (None, True)
+    return None, False
+
+
+def _scorers(item: Item, spec: Spec) -> dict[str, str]:
+    """Column -> the name of its scorer."""
+    scoring = spec.scoring_for(item.kind)
+    columns = {"strict": scoring.strict, "lenient": scoring.lenient, **{name: name for name in scoring.extra}}
+    return {column: name for column, name in columns.items() if name is not None}
+
+
+def _score(column: str, name: str, trace: Trace, sample: Sample) -> Score:
+    scorer: Scorer = resolve("scorer", name)
+    score = scorer(trace, sample)
+    return Score(column, score.value, score.explanation, score.error)
+
+
+def _unreadable(column: str, ended: Ended) -> Score:
+    return Score(column, 0.0, f"no answer could be read: {ended.error}")
+
+
+def is_judged(item: Item, ended: Ended | None) -> bool:
+    """Whether there is something for a judge to say: an answer, and words to hold it against."""
+    return ended is not None and ended.trace is not None and ended.trace.answer is not None and bool(item.sample.target)
+
+
+async def judged(judge: Judge, item: Item, ended: Ended, journal: CallJournal, gate: Gate) -> Score:
+    """The judge's score of an answer; its replies are kept by what it was asked, so nothing is judged twice."""
+    assert ended.trace is not None
+    assert ended.trace.answer is not None
+    sample, answer = item.sample, ended.trace.answer.text
+    asked: list[JSON] = [sample.question, [*sample.choices], sample.target, answer]
+    account = Account(key_of(digest(judge.identity), [digest(asked)]), f"{sample.id}/{ended.epoch}")
+    model = JournaledModel(judge.model, journal, gate, account)
+    return await judge.score(sample.question, sample.target or "", answer, choices=sample.choices, model=model)

@@ -1,0 +1,201 @@
+"""An evaluation in a folder: begun, or taken up where it stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import cast
+
+import orjson
+
+from ..compute import Compute, Local, Progress
+from ..errors import ConfigError, SpendCapError
+from ..ledger import Fsync
+from ..models.journaled import Limits, model_identity, paid
+from ..models.preflight import check_prices, preflight
+from ..scoring.judge import Judge, Probes
+from ..store import digest, locked
+from ..types import JSON
+from .benchmark import Spec, load_spec
+from .contestant import Contestant, contestant
+from .items import Item
+from .read import Loaded, read_benchmark
+from .regrade import bare, judge_model, probed, regrade
+from .settings import EvalSettings, absolute, selected
+from .store import EvalStore, Manifest, write_manifest
+from .worker import EvalTally, EvalWorker, Task, who_digest
+
+__all__ = ["OnEvalTally", "evaluate_async", "load_benchmark"]
+
+OnEvalTally = Callable[[EvalTally, int], None]
+"""Is told how far it is, of how many."""
+
+
+def load_benchmark(settings: EvalSettings) -> Loaded:
+    """The benchmark that ``settings`` name, read. Raises `ConfigError`."""
+    loaded = read_benchmark(
+        load_spec(settings.benchmark),
+        settings.data or None,
+        videos=Path(settings.videos) if settings.videos else None,
+        revision=settings.revision,
+        split=settings.split,
+        subtitles=Path(settings.subtitles) if isinstance(settings.subtitles, str) else settings.subtitles,
+    )
+    if not loaded.items:
+        raise ConfigError(
+            f"no question of {loaded.spec.title} can be used: {loaded.num_rows} rows, {len(loaded.malformed)}"
+            f" malformed; see longtake eval check {settings.benchmark}"
+        )
+    return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Makes the worker of an evaluation, in whatever process; pickles. ``constants`` are items that the constant
+    answer is made from."""
+
+    out: Path
+    settings: EvalSettings
+    spec: Spec
+    headline: str
+    items: Sequence[Item]
+    limits: Limits
+    fsync: Fsync
+
+    def __call__(self) -> EvalWorker:
+        settings = self.settings
+        judge = settings.judge
+        return EvalWorker(
+            contestant(settings.ask, self.items),
+            self.spec,
+            EvalStore(self.out, fsync=self.fsync),
+            headline=self.headline,
+            judge=Judge(judge_model(judge)) if judge.model else None,
+            judge_in_flight=judge.in_flight,
+            limits=self.limits,
+            use_text=settings.subtitles is not False,
+            deadline_seconds=settings.ask.deadline_seconds,
+            isolate=settings.ask.isolate,
+        )
+
+
+async def evaluate_async(
+    settings: EvalSettings,
+    out: Path,
+    *,
+    compute: Compute | None = None,
+    limits: Limits | None = None,
+    fsync: Fsync = "group",
+    change: bool = False,
+    on_tally: OnEvalTally | None = None,
+) -> dict[str, JSON]:
+    """Runs an agent on a benchmark with ``out`` as the folder, or goes on where it stopped; `metrics.json` as a value.
+
+    Raises `ConfigError`, `StoreError`, `JudgeError`, `SpendCapError`, or the `ModelError` of an endpoint that is not
+    there; what was answered by then is kept."""
+    limits, out = limits or Limits(), Path(absolute(str(out)))
+    loaded = await asyncio.to_thread(load_benchmark, settings)
+    items = selected(loaded.items, settings)
+    if not items:
+        raise ConfigError(f"no question is left in shard {settings.shard}; the benchmark has {len(loaded.items)}")
+    who = contestant(settings.ask, loaded.items)
+    judge = Judge(judge_model(settings.judge)) if settings.judge.model else None
+    models = [*who.models.values(), *([judge.model] if judge else [])]
+    check_prices(limits, models)
+    headline = _headline(loaded.spec, items, judge is not None)
+    with locked(out):
+        if limits.max_cost_usd is not None or limits.max_tokens is not None:
+            limits = replace(limits, spent_before=paid([out / "calls", out / "judge"]))
+        await preflight([bare(model) for model in models])
+        probes = await probed(judge, out)
+        manifest = _manifest(settings, loaded, who, judge, headline, probes)
+        write_manifest(out, manifest, items, change=change)
+        tasks = [Task(item, epoch) for epoch in range(settings.epochs) for item in items]
+        watch = _Watch(limits, len(tasks), on_tally)
+        plan = _Plan(out, settings, loaded.spec, headline, loaded.items, limits, fsync)
+        try:
+            given_up = await (compute or Local()).map(plan, tasks, watch)
+        finally:
+            metrics = await regrade(out)
+        if watch.stopped is not None and watch.tally.done < len(tasks):
+            raise watch.stopped
+        if given_up:
+            metrics["given_up"] = [task.item.sample.id for task in given_up]
+    return metrics
+
+
+class _Watch:
+    """Adds up the progress of all workers, and has them stop at the spend cap."""
+
+    def __init__(self, limits: Limits, total: int, on_tally: OnEvalTally | None) -> None:
+        self.stopped: SpendCapError | None = None
+        self.tally = EvalTally()
+        self._limits, self._total, self._on_tally = limits, total, on_tally
+
+    def __call__(self, progress: Progress) -> bool:
+        lost = EvalTally.sum(list(progress.lost))
+        self.tally = EvalTally.sum(list(progress.now))
+        self.tally.spent += lost.spent
+        if self._on_tally is not None:
+            self._on_tally(self.tally, self._total)
+        try:
+            self._limits.check(self.tally.spent)
+        except SpendCapError as e:
+            self.stopped = self.stopped or e
+        return self.stopped is None
+
+
+def _headline(spec: Spec, items: Sequence[Item], has_judge: bool) -> str:
+    """The column reported first: the benchmark's, or the judge's where answers are in words and there is one."""
+    kinds = {item.kind for item in items}
+    if spec.scoring.headline != "judge" and not (has_judge and kinds == {"text"}):
+        return spec.scoring.headline
+    return "judge" if has_judge else "lenient"
+
+
+def _manifest(
+    settings: EvalSettings, loaded: Loaded, who: Contestant, judge: Judge | None, headline: str, probes: Probes | None
+) -> Manifest:
+    use_text = settings.subtitles is not False
+    pinned: dict[str, JSON] = {
+        "benchmark": loaded.spec.name,
+        "data": loaded.provenance.get("digest") or digest(dict(loaded.provenance)),
+        "who": who.identity,
+        "words": use_text,
+    }
+    told: dict[str, JSON] = {
+        "who_digest": who_digest(who, use_text),
+        "spec": cast("JSON", orjson.loads(loaded.spec.model_dump_json())),
+        "gold_given": who.gold,
+        "provenance": dict(loaded.provenance),
+        "settings": cast("JSON", settings.model_dump(mode="json")),
+        "headline": headline,
+        "endpoints": {role: str(getattr(bare(m), "base_url", "in this process")) for role, m in who.models.items()},
+        "num_rows": loaded.num_rows,
+        "num_malformed": len(loaded.malformed),
+        "num_duplicates": len(loaded.duplicates),
+        "versions": _versions(),
+        "judge": None
+        if judge is None
+        else {
+            "name": judge.name,
+            "model": model_identity(judge.model),
+            "identity": judge.identity,
+            "prompt": judge.prompt_digest,
+            "probes": None if probes is None else [probes.num_right, probes.num_cases, list(probes.missed)],
+        },
+    }
+    return Manifest(pinned, told)
+
+
+def _versions() -> dict[str, JSON]:
+    found: dict[str, JSON] = {"python": platform.python_version()}
+    for package in ("longtake", "av", "math-verify", "transformers", "vllm"):
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

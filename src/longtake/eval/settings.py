@@ -1,0 +1,85 @@
+"""What an evaluation is asked for: values, checked. What decides an answer is apart from what only says which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ..agents.ask import AskSettings, read_settings
+from ..errors import ConfigError
+from ..types import JSON
+from .items import Item
+
+__all__ = ["EvalSettings", "JudgeSettings", "absolute", "read_eval_settings", "selected"]
+
+_SHARD = re.compile(r"([1-9]\d*)/([1-9]\d*)")
+
+
+class JudgeSettings(BaseModel):
+    """``model`` as in --model; None for no judge."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = None
+    base_url: str | None = None
+    options: dict[str, JSON] = {}
+    in_flight: int = Field(default=16, ge=1)
+
+
+class EvalSettings(BaseModel):
+    """``ask`` says who is measured and how it looks; replies are not taken from the cache of `ask`, the run's journal
+    is its memory. ``subtitles`` False: no words of any video are used. ``shard``: ``"2/4"``, the second of four parts
+    of the videos; ``limit``: the first so many questions; ``epochs``: every question so often."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    benchmark: str
+    data: tuple[str, ...] = ()
+    videos: str | None = None
+    subtitles: str | bool | None = None
+    split: str | None = None
+    revision: str | None = None
+    ask: AskSettings = AskSettings(cache=False)
+    judge: JudgeSettings = JudgeSettings()
+    limit: int | None = Field(default=None, ge=1)
+    shard: str | None = None
+    epochs: int = Field(default=1, ge=1)
+    min_coverage: float = Field(default=0.98, ge=0, le=1)
+
+    @field_validator("shard")
+    @classmethod
+    def _part(cls, value: str | None) -> str | None:
+        if value is not None:
+            found = _SHARD.fullmatch(value)
+            if found is None or int(found[1]) > int(found[2]):
+                raise ValueError('a shard is "PART/PARTS", like 2/4')
+        return value
+
+
+def read_eval_settings(values: Mapping[str, Any], ask: Mapping[str, Any]) -> EvalSettings:
+    """From plain values; ``ask`` are those of `AskSettings`. Raises `ConfigError` naming what is wrong."""
+    checked = read_settings({"cache": False, **ask})
+    try:
+        return EvalSettings(**values, ask=checked)
+    except ValidationError as e:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in e.errors())
+        raise ConfigError(f"wrong settings: {wrong}") from e
+
+
+def selected(items: Sequence[Item], settings: EvalSettings) -> list[Item]:
+    """The first ``limit`` items, and of these the videos of the shard: questions on a video stay together."""
+    first = list(items[: settings.limit])
+    if settings.shard is None:
+        return first
+    part, parts = (int(number) for number in settings.shard.split("/"))
+    order = {video: number for number, video in enumerate(dict.fromkeys(item.video_id for item in first))}
+    return [item for item in first if order[item.video_id] % parts == part - 1]
+
+
+def absolute(path: str) -> str:
+    """Workers may be started in another folder."""
+    return str(Path(path).absolute())

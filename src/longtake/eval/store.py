@@ -1,0 +1,164 @@
+"""The folder of an evaluation: what was asked for, the questions with their gold, what every run of the agent gave.
+
+DIR/
+  run.json             what was asked for and what decides answers; no secrets
+  items.json           the questions that were selected, with their gold: grading again needs no data
+  traces/<writer>.jsonl    one line per question and epoch that ended
+  calls/, judge/       every call of a model and of the judge, as in `models.journaled`
+  metrics.json, report.md, report.html, predictions.jsonl    made from the above, at any time again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import orjson
+from pydantic import TypeAdapter
+
+from ..changes import differences
+from ..errors import ConfigError, LongtakeError, StoreError
+from ..ledger import Committer, Fsync, Ledger
+from ..models.journaled import CallJournal
+from ..store import digest, write_atomic, writer_name
+from ..types import JSON, Trace, from_json, to_json
+from .items import Item
+
+__all__ = ["Ended", "EvalStore", "Manifest", "read_items", "read_manifest", "write_manifest"]
+
+FORMAT = 1
+"""Of the folder. Counted up when an older longtake could not read it any more."""
+
+EndStatus: TypeAlias = Literal["ended", "failed"]
+"""``ended``: the agent was let run to its end. ``failed``: it was not, and is tried again in the next run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one question ended in one epoch. ``cause`` is set where something failed; ``trace`` None where nothing was
+    begun."""
+
+    id: str
+    epoch: int
+    status: EndStatus
+    cause: Literal["transport", "video", "gold"] | None = None
+    error: str | None = None
+    trace: Trace | None = None
+
+
+class EvalStore:
+    """The journals of a run, opened by one process to write or only to read."""
+
+    def __init__(self, root: Path, *, fsync: Fsync = "group") -> None:
+        self.root = root
+        writer = writer_name()
+        self._committer = Committer(fsync)
+        self._traces = Ledger(root / "traces", writer, self._committer, final=("ended",))
+        self.calls = CallJournal(root / "calls", writer, self._committer)
+        self.judgements = CallJournal(root / "judge", writer, self._committer)
+
+    def find(self, key: str) -> Ended | None:
+        line = self._traces.get(key)
+        return None if line is None else _ended_of(line)
+
+    def put(self, key: str, who: str, ended: Ended) -> None:
+        """``who`` names what decides answers beside the question."""
+        trace = None if ended.trace is None else orjson.Fragment(to_json(ended.trace))
+        fields = {"id": ended.id, "epoch": ended.epoch, "who": who, "cause": ended.cause, "error": ended.error}
+        self._traces.append(key, ended.status, {**fields, "trace": trace})
+
+    def all(self, who: str) -> dict[tuple[str, int], Ended]:
+        """(id, epoch) -> how it ended with these settings; of what was done again the later counts."""
+        lines = (line for line in self._traces.lines() if line.get("who") == who)
+        return {(line["id"], line["epoch"]): _ended_of(line) for line in lines}
+
+    @property
+    def num_kept(self) -> int:
+        return self._traces.num_final + self.calls.num_said + self.judgements.num_said
+
+    def refresh(self) -> None:
+        for part in (self._traces, self.calls, self.judgements):
+            part.refresh()
+
+    def close(self) -> None:
+        self._committer.close()
+        for part in (self._traces, self.calls, self.judgements):
+            part.close()
+
+
+def _ended_of(line: Mapping[str, Any]) -> Ended:
+    """Raises `StoreError` for a line that was written by something else."""
+    try:
+        trace = None if line["trace"] is None else from_json(Trace, orjson.dumps(line["trace"]))
+        return Ended(line["id"], line["epoch"], line["status"], line["cause"], line["error"], trace)
+    except (KeyError, TypeError) as e:
+        raise StoreError(f"the line {line.get('key')} in traces/ is not one ({e!r}); delete it") from e
+
+
+# ---------------------------------------------------------------------------------------------------- manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """``pinned``: what decides answers, the same as long as the folder is used. ``told``: what else there is to know;
+    it may change from one start to the next."""
+
+    pinned: dict[str, JSON]
+    told: dict[str, JSON]
+
+
+_ITEMS = TypeAdapter(list[Item])
+
+
+def read_manifest(root: Path) -> Manifest | None:
+    """None where there is no run. Raises `StoreError` for one that this version cannot use."""
+    path = root / "run.json"
+    if not path.exists():
+        return None
+    try:
+        stored = orjson.loads(path.read_bytes())
+        if stored["format"] != FORMAT:
+            raise StoreError(
+                f"{root} was written by longtake {stored['longtake']} in format {stored['format']}, this one reads"
+                f" format {FORMAT}; use that version, or give another folder"
+            )
+        sum_ = stored.pop("sum")
+        if sum_ != digest(stored):
+            raise StoreError(f"{path} was changed by hand; restore it, or give another folder")
+        return Manifest(dict(stored["pinned"]), dict(stored["told"]))
+    except StoreError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise StoreError(f"{path} cannot be read ({e}); restore it, or give another folder") from e
+
+
+def write_manifest(root: Path, manifest: Manifest, items: Sequence[Item], *, change: bool) -> None:
+    """Pins what is asked for. Raises `ConfigError` if the folder was begun otherwise, unless ``change``."""
+    before = read_manifest(root)
+    if before is None and any(not path.name.startswith(".") and path.name != "items.json" for path in root.iterdir()):
+        raise ConfigError(f"{root} is not empty and holds no evaluation; give a new folder, or that of an evaluation")
+    if before is not None and not change and (other := differences(before.pinned, manifest.pinned)):
+        raise ConfigError(
+            f"{root} was begun otherwise: {'; '.join(other[:6])}. Give the same settings, or another --out, or --change"
+            " to go on with the new ones (answers that they do not touch are kept)"
+        )
+    write_atomic(root / "items.json", _ITEMS.dump_json(list(items)))
+    body: dict[str, JSON] = {
+        "format": FORMAT,
+        "longtake": metadata.version("longtake"),
+        "pinned": manifest.pinned,
+        "told": manifest.told,
+    }
+    write_atomic(root / "run.json", orjson.dumps({**body, "sum": digest(body)}, option=orjson.OPT_INDENT_2))
+
+
+def read_items(root: Path) -> list[Item]:
+    """The questions of the run in ``root``. Raises `StoreError`."""
+    path = root / "items.json"
+    try:
+        return _ITEMS.validate_json(path.read_bytes())
+    except (OSError, ValueError, LongtakeError) as e:
+        raise StoreError(f"{path} cannot be read ({e}); give the --out folder of longtake eval run") from e
