@@ -257,7 +257,7 @@ def test_a_decoder_that_hangs_is_left_at_the_deadline(clock: Clock, monkeypatch:
 
 
 def test_probing_that_hangs_is_left_at_the_deadline(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("longtake.video.decode.probe", lambda path: time.sleep(3))
+    monkeypatch.setattr("longtake.video.decode.open_track", lambda path, frame_fps: time.sleep(3))
     with pytest.raises(VideoTimeoutError, match="header"):
         Video.open(clock.path, deadline_seconds=0.2)
 

@@ -115,7 +115,7 @@ def frames(
         found = opened.frames_at(times[start : start + BATCH], max_pixels=max_pixels)
         for picture, begins, asked in zip(found.pixels, found.seconds, times[start : start + BATCH], strict=True):
             if begins not in written:
-                written[float(begins)] = output / f"{opened.path.stem}_{asked:010.3f}.jpg"
+                written[float(begins)] = output / f"{opened.stem}_{asked:010.3f}.jpg"
                 write_atomic(written[float(begins)], jpeg(Image.fromarray(picture), quality=95))
     out.print(f"{plural(len(written), 'frame')} in {escape(str(output))}/", soft_wrap=True)
 

@@ -24,7 +24,7 @@ import numpy as np
 from ..errors import SpanError, StoreError, VideoDecodeError
 from ..media import TimeSpan
 from .decode import Video
-from .probe import Track, open_container, probe
+from .probe import Track, open_container
 from .recode import Recoder, Stretch, picture_stream
 from .splice import Part, Plan, Scan, clip_mark, scan, write_clips
 
@@ -118,7 +118,7 @@ def _groups(spans: Sequence[TimeSpan]) -> Iterator[list[TimeSpan]]:
 
 
 def _cut_group(video: Video, spans: Sequence[TimeSpan], out_dir: Path, mode: Mode) -> Iterator[Clip]:
-    track = probe(video.path)
+    track = video.file_track("cutting clips")
     if track.in_order:
         raise VideoDecodeError(
             f"{track.path} does not say when its pictures are shown (B-frames in AVI), so it cannot be cut; convert it "

@@ -1,4 +1,4 @@
-"""`Video`: pictures of a file at given times, for people and models.
+"""`Video`: pictures of a file or a folder of frames at given times, for people and models.
 
 Owns the time contract (the picture shown at t is the one with the largest presentation time not after t), deadlines
 and the sharing of decoders among threads. How packets are read is in `reader`, how pixels are made in `picture`.
@@ -17,13 +17,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, SpanError, VideoDecodeError, VideoTimeoutError
+from ..errors import ConfigError, SpanError, VideoDecodeError, VideoError, VideoTimeoutError
 from ..media import Box, Frames, TimeSpan, VideoInfo
 from .extent import scan_keys
 from .frame_cache import CACHE, Picture, View
+from .frame_folder import FrameTrack, open_track, stem_of
 from .isolate import Child
 from .picture import Look
-from .probe import Track, probe
+from .probe import Track
 from .sample import by_fps, fit_size, uniform
 from .workers import Request, read, run_by_deadline
 
@@ -44,18 +45,29 @@ _MAX_STRETCHES = 4
 
 
 class Video:
-    """One video file. Safe to share among threads.
+    """One video. Safe to share among threads.
 
-    ``info`` is what probing found, ``subtitles`` a sidecar file the user named (carried, not read)."""
+    ``info`` is what probing found, ``subtitles`` a sidecar file the user named (carried, not read), ``stem`` what files
+    that belong to the video are called. Without ``use_text`` nobody reads or hears its words: `TimedText` has none."""
 
-    def __init__(self, track: Track, subtitles: Path | None, deadline_seconds: float, child: Child | None) -> None:
+    def __init__(
+        self,
+        track: Track,
+        subtitles: Path | None,
+        deadline_seconds: float,
+        child: Child | None,
+        *,
+        use_text: bool = True,
+    ) -> None:
         self._track = track
         self._deadline_seconds = deadline_seconds
         self._child = child
         self._keys = track.key_pts
         self.info: VideoInfo = track.info
         self.path: Path = track.path
+        self.stem = stem_of(track.path)
         self.subtitles: Path | None = subtitles
+        self.use_text = use_text
 
     @classmethod
     def open(
@@ -65,9 +77,14 @@ class Video:
         subtitles: str | Path | None = None,
         deadline_seconds: float = 60.0,
         isolate: bool = False,
+        frame_fps: float | None = None,
+        use_text: bool = True,
     ) -> Video:
-        """Probes a file: its headers and one picture.
+        """Probes a video file: its headers and one picture. Or a folder of numbered pictures, ``frame_fps`` a second (3
+        if None), a folder of such folders, or a ``.frames.json`` file (see `frame_folder`).
 
+        ``use_text=False``: no subtitles, named, beside it or inside, and no words read or heard, for this video.
+        ``frame_fps`` does not count for files, so ``info.average_fps`` may always be given to open a video again.
         ``deadline_seconds`` bounds this and every later call. ``isolate`` decodes in a process of its own that is
         killed at the deadline: for files not trusted. Raises `VideoNotFoundError`, `VideoDecodeError` or
         `VideoTimeoutError`."""
@@ -76,10 +93,22 @@ class Video:
         path = Path(uri)
         child = Child() if isolate else None
         if child is not None:
-            track = child.probe(path, deadline_seconds)
+            track = child.probe(path, frame_fps, deadline_seconds)
         else:
-            track = run_by_deadline(lambda: probe(path), deadline_seconds, f"{path}: reading its header")
-        return cls(track, Path(subtitles) if subtitles else None, deadline_seconds, child)
+            track = run_by_deadline(
+                lambda: open_track(path, frame_fps), deadline_seconds, f"{path}: reading its header"
+            )
+        named = Path(subtitles) if subtitles and use_text else None
+        return cls(track, named, deadline_seconds, child, use_text=use_text)
+
+    def file_track(self, doing: str) -> Track:
+        """The picture track of the video file. Raises `VideoError` for frames that lie in a folder: ``doing`` ("cutting
+        clips") needs a file."""
+        if isinstance(self._track, FrameTrack):
+            raise VideoError(
+                f"{self.path} holds single pictures, and {doing} needs a video file; encode them to one first"
+            )
+        return self._track
 
     @property
     def span(self) -> TimeSpan:

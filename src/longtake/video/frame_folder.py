@@ -129,7 +129,8 @@ def open_track(path: Path, frame_fps: float | None = None) -> Track:
     """The track of a video file, a folder of frames or an episode. ``frame_fps`` counts for folders only.
 
     Raises `VideoNotFoundError`, `VideoDecodeError`, and `ConfigError` for a rate that is none."""
-    is_frames = path.name.endswith(EPISODE_SUFFIX) or path.is_dir()
+    # not Path.is_dir, which raises for a name that no file can have
+    is_frames = path.name.endswith(EPISODE_SUFFIX) or os.path.isdir(path)
     return probe_frames(path, frame_fps) if is_frames else probe(path)
 
 
@@ -143,7 +144,7 @@ def probe_frames(path: Path, frame_fps: float | None = None) -> FrameTrack:
             clips, fps = _read_episode(path)
         else:
             clips = _list_folder(path, warnings)
-            fps = DEFAULT_FPS if frame_fps is None else frame_fps
+            fps = DEFAULT_FPS if frame_fps is None else float(frame_fps)
             if frame_fps is None:
                 warnings.append(f"a folder does not say how fast its frames follow: {DEFAULT_FPS:g} a second are taken")
         print_ = _fingerprint(clips, fps)

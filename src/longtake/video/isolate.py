@@ -24,7 +24,8 @@ import numpy.typing as npt
 from ..errors import VideoDecodeError, VideoError, VideoTimeoutError
 from .extent import scan_keys
 from .frame_cache import Picture
-from .probe import Track, probe
+from .frame_folder import open_track
+from .probe import Track
 from .workers import Request, read, too_late
 
 __all__ = ["Child", "serve"]
@@ -40,9 +41,9 @@ class Child:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def probe(self, path: Path, deadline_seconds: float) -> Track:
-        """As `probe.probe`; raises `VideoTimeoutError` too."""
-        for kind, value in self._ask(("probe", path), path, deadline_seconds):
+    def probe(self, path: Path, frame_fps: float | None, deadline_seconds: float) -> Track:
+        """As `frame_folder.open_track`; raises `VideoTimeoutError` too."""
+        for kind, value in self._ask(("probe", (path, frame_fps)), path, deadline_seconds):
             if kind == "track":
                 return value
         raise VideoTimeoutError(
@@ -142,11 +143,12 @@ def serve() -> None:
             return
         try:
             if kind == "probe":
-                reply("track", probe(value))
+                reply("track", open_track(*value))
             elif kind == "keys":
                 reply("keys", scan_keys(value.path, value.index, value.in_order))
             else:
-                own = Request(probe(value.track.path), value.look, value.groups, value.keys_only, value.skip_damaged)
+                known = open_track(value.track.path, value.track.info.average_fps)
+                own = Request(known, value.look, value.groups, value.keys_only, value.skip_damaged)
                 read(own, _NO_DEADLINE, lambda target, picture: reply("picture", (target, picture)))
                 reply("end", None)
         except VideoError as e:

@@ -17,7 +17,7 @@ from ..errors import SpanError
 from ..media import TimeSpan
 from ..store import cache_dir, digest, kept
 from .decode import Video
-from .probe import probe
+from .frame_folder import open_track
 from .thumbs import NUM_LUMA, Thumbs, difference, thumbs_of
 from .workers import nothing
 
@@ -64,7 +64,7 @@ def detect(
 
 
 def _detect(video: Video, threshold: float, min_scene_seconds: float, check: Callable[[], None]) -> SceneList:
-    track = probe(video.path)
+    track = open_track(video.path, video.info.average_fps)
     changes = _Changes(threshold)
     for thumbs in thumbs_of(track, alike=threshold / 2, check=check):
         changes.add(thumbs, np.array([track.seconds(int(p)) for p in thumbs.pts]))

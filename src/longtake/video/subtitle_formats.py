@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -16,7 +16,7 @@ import orjson
 import pysubs2
 from pysubs2.exceptions import Pysubs2Error
 
-from ..types import JSON
+from ..types import JSON, Chapter
 
 __all__ = ["Parsed", "RawCue", "SyntaxProblem", "clean_text", "decode_text", "parse", "parse_json"]
 
@@ -49,10 +49,12 @@ class RawCue:
 
 @dataclass(slots=True)
 class Parsed:
-    """``unreadable`` holds the line (or, in JSON, the entry, counted from 1) of each cue that was given up."""
+    """``unreadable`` holds the line (or, in JSON, the entry, counted from 1) of each cue that was given up. What a cue
+    repeats of the one before may be left out where captions roll up; ``rolls`` is False where they cannot."""
 
     cues: list[RawCue] = field(default_factory=list[RawCue])
     unreadable: list[int] = field(default_factory=list[int])
+    rolls: bool = True
 
 
 def decode_text(data: bytes) -> tuple[str, str | None]:
@@ -185,15 +187,16 @@ def _pysubs2_cues(text: str) -> list[RawCue]:
     return [RawCue(event.start / 1000, event.end / 1000, event.plaintext) for event in shown]
 
 
-def parse_json(text: str, stem: str) -> Parsed:
+def parse_json(text: str, stem: str, chapters: Sequence[Chapter] = ()) -> Parsed:
     """Cues of the JSON forms of benchmarks for the video file called ``stem``:
 
     - a list of ``{"timestamp": [s, e], "text"}``, ``{"start", "end", "line"}`` or ``{"start", "end", "text"}``,
       times in seconds or as ``H:M:S.ms`` (LongVideoBench);
-    - an object from clip id to text, or from episode id to text with ``<seg02_clip_00>`` before the text of each
-      clip (TVQA): text without times, one cue a line.
+    - an object from clip id to such a list or to text, or from episode id to text with ``<seg02_clip_00>`` before the
+      text of each clip (TVQA). Text has no times: one cue a line. What is of one of the ``chapters`` by its id lies
+      there: times count from its start, text is one cue as long as it.
 
-    Raises `SyntaxProblem` for other JSON and where the object has no text for ``stem``."""
+    Raises `SyntaxProblem` for other JSON and where the object has nothing for ``stem``."""
     try:
         value = cast("JSON", orjson.loads(text))
     except orjson.JSONDecodeError as e:
@@ -201,9 +204,38 @@ def parse_json(text: str, stem: str) -> Parsed:
     if isinstance(value, list):
         return _parse_entries(value)
     if isinstance(value, dict):
-        lines = clean_text(_text_of_clip(value, stem)).splitlines()
-        return Parsed([RawCue(None, None, line) for line in lines])
+        clips = dict(_clips(value))
+        return _parse_chapters(clips, chapters) or _parse_clip(clips, stem)
     raise SyntaxProblem("subtitles in JSON are a list of cues or an object from clip id to text", 1)
+
+
+def _parse_clip(clips: Mapping[str, str | list[JSON]], stem: str) -> Parsed:
+    name = _named(clips, stem)
+    if name is None:
+        some = ", ".join(list(clips)[:3])
+        raise SyntaxProblem(f"no text for {stem!r} among {len(clips)} ids ({some}, ...)", 1)
+    said = clips[name]
+    if isinstance(said, list):
+        return _parse_entries(said)
+    return Parsed([RawCue(None, None, line) for line in clean_text(said).splitlines()])
+
+
+def _parse_chapters(clips: Mapping[str, str | list[JSON]], chapters: Sequence[Chapter]) -> Parsed | None:
+    """What is said in each chapter, where it lies; None if no chapter is known."""
+    parsed = Parsed(rolls=False)
+    known = [(chapter.span, clips[name]) for chapter in chapters if (name := _named(clips, chapter.id)) is not None]
+    for span, said in known:
+        if isinstance(said, str):
+            parsed.cues.append(RawCue(span.start, span.end, said))
+            continue
+        found = _parse_entries(said)
+        parsed.unreadable += found.unreadable
+        for cue in found.cues:
+            begin = span.start + (cue.start or 0.0)
+            if begin < span.end:  # the words of a clip never reach into the next one
+                end = None if cue.end is None else min(span.start + cue.end, span.end)
+                parsed.cues.append(RawCue(begin, end, cue.text))
+    return parsed if known else None
 
 
 def _parse_entries(entries: list[JSON]) -> Parsed:
@@ -236,25 +268,24 @@ def _json_seconds(value: JSON) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _text_of_clip(texts: Mapping[str, JSON], stem: str) -> str:
-    """The text for the clip or episode ``stem``. Ids may lack the show's prefix that file names have, or have one
-    that file names lack: the longest id that ``stem`` ends with counts, else the only one that ends with it."""
-    found = dict(_clips(texts))
-    if stem in found:
-        return found[stem]
-    if shorter := [clip for clip in found if stem.endswith(f"_{clip}")]:
-        return found[max(shorter, key=len)]
-    longer = [clip for clip in found if clip.endswith(f"_{stem}")]
-    if len(longer) == 1:
-        return found[longer[0]]
-    some = ", ".join(list(found)[:3])
-    raise SyntaxProblem(f"no text for {stem!r} among {len(found)} ids ({some}, ...)", 1)
+def _named(clips: Mapping[str, object], stem: str) -> str | None:
+    """The id of the clip or episode ``stem``. Ids may lack the show's prefix that file names have, or have one that
+    file names lack: the longest id that ``stem`` ends with counts, else the only one that ends with it."""
+    if stem in clips:
+        return stem
+    if shorter := [clip for clip in clips if stem.endswith(f"_{clip}")]:
+        return max(shorter, key=len)
+    longer = [clip for clip in clips if clip.endswith(f"_{stem}")]
+    return longer[0] if len(longer) == 1 else None
 
 
-def _clips(texts: Mapping[str, JSON]) -> Iterator[tuple[str, str]]:
+def _clips(texts: Mapping[str, JSON]) -> Iterator[tuple[str, str | list[JSON]]]:
     for name, text in texts.items():
+        if isinstance(text, list):
+            yield name, text
+            continue
         if not isinstance(text, str):
-            raise SyntaxProblem(f"the text of {name!r} is {type(text).__name__}; it must be a string", 1)
+            raise SyntaxProblem(f"the text of {name!r} is {type(text).__name__}; it is a string or a list of cues", 1)
         parts = _CLIP_MARK.split(text)  # [before, mark, text, mark, text, ...]
         yield name, "\n".join([parts[0], *parts[2::2]])
         for mark, clip in zip(parts[1::2], parts[2::2], strict=True):

@@ -17,7 +17,8 @@ from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle
 
 from ..errors import VideoDecodeError, VideoError, VideoNotFoundError
-from ..types import Cue, CueList, SubtitleTrack, TimeSpan
+from ..types import Chapter, Cue, CueList, SubtitleTrack, TimeSpan
+from .frame_folder import stem_of
 from .subtitle_formats import Parsed, RawCue, SyntaxProblem, clean_text, decode_text, parse, parse_json
 
 __all__ = ["find_sidecar", "is_text_track", "read_embedded", "read_sidecar"]
@@ -35,12 +36,13 @@ def find_sidecar(video: Path, language: str | None = None) -> Path | None:
     With several languages, ``language`` (as in the file name) is taken first, then the first by name."""
     if not video.parent.is_dir():
         return None
+    stem = stem_of(video)
     found: list[tuple[tuple[bool, bool, str, int], Path]] = []
     for path in video.parent.iterdir():
         suffix = path.suffix.lower()
-        if suffix not in SUFFIXES or not path.name.startswith(f"{video.stem}.") or not path.is_file():
+        if not path.name.startswith(f"{stem}.") or suffix not in SUFFIXES or not path.is_file():
             continue
-        tag = path.name[len(video.stem) + 1 : -len(suffix)].rstrip(".")
+        tag = path.name[len(stem) + 1 : -len(suffix)].rstrip(".")
         if tag and not _LANGUAGE.match(tag):
             continue
         wanted = language is not None and tag.lower().split("-")[0].split("_")[0] == language.lower()
@@ -48,11 +50,11 @@ def find_sidecar(video: Path, language: str | None = None) -> Path | None:
     return min(found)[1] if found else None
 
 
-def read_sidecar(path: Path, *, stem: str, duration_seconds: float) -> CueList:
+def read_sidecar(path: Path, *, stem: str, duration_seconds: float, chapters: Sequence[Chapter] = ()) -> CueList:
     """Cues of a subtitle file for the video file named ``stem``, ``duration_seconds`` long.
 
-    Text without times (TVQA's JSON) spans the whole video. Raises `VideoNotFoundError` if there is no such file and
-    `VideoError`, naming the file and the line, if nothing in it can be read."""
+    Text without times (TVQA's JSON) spans the whole video, or the chapter it is of. Raises `VideoNotFoundError` if
+    there is no such file and `VideoError`, naming the file and the line, if nothing in it can be read."""
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
@@ -66,7 +68,7 @@ def read_sidecar(path: Path, *, stem: str, duration_seconds: float) -> CueList:
         raise VideoError(f"the subtitle file {path} cannot be read: {e}") from e
     text, guessed = decode_text(data)
     try:
-        parsed = parse_json(text, stem) if path.suffix.lower() in (".json", ".jsonl") else parse(text)
+        parsed = parse_json(text, stem, chapters) if path.suffix.lower() in (".json", ".jsonl") else parse(text)
     except SyntaxProblem as e:
         raise VideoError(
             f"the subtitle file {path} cannot be read, line {e.line}: {e}; give SRT, WebVTT, ASS or JSON"
@@ -171,7 +173,7 @@ def _repair(parsed: Parsed, video: TimeSpan, name: str, warnings: Sequence[str] 
             f"{name}: {num_outside} cues lie outside the video's {video.end:.1f} s and were left out;"
             " is it the subtitle file of this video?"
         )
-    return CueList(tuple(_unroll(found)), tuple(said))
+    return CueList(tuple(_unroll(found) if parsed.rolls else found), tuple(said))
 
 
 def _unroll(cues: Sequence[Cue]) -> list[Cue]:

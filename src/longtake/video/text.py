@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, MissingExtraError, VideoError
@@ -70,7 +71,9 @@ class TimedText:
     def sources(self) -> tuple[Source, ...]:
         """Which sources this video has in this installation, best first. Cheap: reads a file beside the video at most.
 
-        A file the user named counts as subtitles unread."""
+        A file the user named counts as subtitles unread. None where the video was opened without ``use_text``."""
+        if not self._video.use_text:
+            return ()
         has_subtitles = self._video.subtitles or self._beside.cues or self._tracks()
         allowed = {
             "subtitles": bool(has_subtitles),
@@ -150,6 +153,8 @@ class TimedText:
     def _check(self, source: Source) -> None:
         if source not in _SOURCES:
             raise ConfigError(f"{source!r} is not a source of timed text; it is one of {', '.join(_SOURCES)}")
+        if not self._video.use_text:
+            raise ConfigError(f"{self._video.path} was opened with use_text=False; open it without that for its words")
         if (source == "screen" and not self._ocr) or (source == "speech" and not self._asr):
             switch = "ocr" if source == "screen" else "asr"
             raise ConfigError(f"the source {source!r} is switched off; make TimedText with {switch}=True to use it")
@@ -161,18 +166,21 @@ class TimedText:
     @cached_property
     def _beside(self) -> CueList:
         """What a file holds that lies beside the video unasked: one that cannot be read is no error, but said."""
-        path = self._video.path
-        sidecar = find_sidecar(path, self._language)
+        sidecar = find_sidecar(self._video.path, self._language)
         if sidecar is None:
             return CueList(())
         try:
-            found = read_sidecar(sidecar, stem=path.stem, duration_seconds=self._video.info.duration_seconds)
+            found = self._sidecar(sidecar)
         except VideoError as e:
             found = CueList((), (f"{e}; it is not used",))
         if not found.cues and not found.warnings:
             found = CueList((), (f"the subtitle file {sidecar} is empty; it is not used",))
         self._notes.update(dict.fromkeys(found.warnings))
         return found
+
+    def _sidecar(self, path: Path) -> CueList:
+        info = self._video.info
+        return read_sidecar(path, stem=self._video.stem, duration_seconds=info.duration_seconds, chapters=info.chapters)
 
     def _tracks(self) -> bool:
         return any(is_text_track(track) for track in self._video.info.subtitle_tracks)
@@ -183,7 +191,7 @@ class TimedText:
         Files take milliseconds and are read each time; a track may mean reading gigabytes and is kept."""
         info, path = self._video.info, self._video.path
         if self._video.subtitles:
-            return read_sidecar(self._video.subtitles, stem=path.stem, duration_seconds=info.duration_seconds)
+            return self._sidecar(self._video.subtitles)
         if self._beside.cues:
             return self._beside
         if not self._tracks():

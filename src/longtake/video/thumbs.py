@@ -25,6 +25,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import VideoDecodeError
+from .frame_folder import FrameReader, FrameTrack
+from .picture import Look
 from .probe import Track, open_container, reason
 from .recode import packets_from, picture_stream
 
@@ -71,6 +73,9 @@ def thumbs_of(track: Track, alike: float, check: Callable[[], None]) -> Iterator
     Groups between key frames less than ``alike`` apart, without a packet that stands out, give their key frame only.
     Pictures no other refers to are left out, but beside a packet that stands out. ``check`` is called at every packet
     and may raise."""
+    if isinstance(track, FrameTrack):
+        yield from _thumbs_of_frames(track, check)
+        return
     groups = _groups(track, check)
     sources: dict[int, tuple[InputContainer, VideoStream]] = {}
 
@@ -94,6 +99,29 @@ def thumbs_of(track: Track, alike: float, check: Callable[[], None]) -> Iterator
         pool.shutdown(cancel_futures=True)
         for container, _ in sources.values():
             container.close()
+
+
+def _thumbs_of_frames(track: FrameTrack, check: Callable[[], None]) -> Iterator[Thumbs]:
+    """Every picture that can be read, one at a time."""
+    reader = FrameReader(track)
+    look = Look(4 * _WIDTH, 4 * _HEIGHT)
+    num_read = 0
+
+    def read(number: int) -> Thumbs:
+        try:
+            picture = reader.key_picture(int(track.ticks[number]), look, check)
+        except VideoDecodeError as e:
+            log.debug("a picture is left out: %s", e)
+            return Thumbs(np.zeros(0, np.int64), np.zeros((0, NUM_LUMA * 3 // 2), np.uint8))
+        thumb = _thumb(VideoFrame.from_ndarray(picture.data, format="rgb24"))
+        return Thumbs(track.ticks[number : number + 1], thumb[None])
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for thumbs in _in_order(pool, read, range(len(track.ticks)), 64):
+            num_read += len(thumbs.pts)
+            yield thumbs
+    if not num_read:
+        raise VideoDecodeError(f"{track.path}: no picture can be decoded, so no scenes can be found")
 
 
 def _in_order(

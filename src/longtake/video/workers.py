@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from ..errors import VideoDecodeError, VideoTimeoutError
 from .frame_cache import Picture
+from .frame_folder import FrameReader, FrameTrack
 from .picture import Look
 from .probe import Track
 from .reader import Reader
@@ -51,18 +52,18 @@ class _Decoders:
 
     def __init__(self) -> None:
         self.permits = threading.Semaphore(NUM_DECODERS)
-        self._idle: OrderedDict[Reader, None] = OrderedDict()
+        self._idle: OrderedDict[Reader | FrameReader, None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, track: Track) -> Reader:
+    def take(self, track: Track) -> Reader | FrameReader:
         with self._lock:
             for reader in reversed(self._idle):
                 if reader.track is track:
                     del self._idle[reader]
                     return reader
-        return Reader(track)
+        return FrameReader(track) if isinstance(track, FrameTrack) else Reader(track)
 
-    def give(self, reader: Reader) -> None:
+    def give(self, reader: Reader | FrameReader) -> None:
         with self._lock:
             self._idle[reader] = None
             old = self._idle.popitem(last=False)[0] if len(self._idle) > 2 * NUM_DECODERS else None
@@ -139,7 +140,7 @@ class _Work:
             raise
         _decoders.give(reader)
 
-    def _read_group(self, reader: Reader, group: tuple[int, ...]) -> None:
+    def _read_group(self, reader: Reader | FrameReader, group: tuple[int, ...]) -> None:
         look = self.request.look
         if self.request.keys_only:
             self._take(group[0], reader.key_picture(group[0], look, self.check))
