@@ -36,7 +36,7 @@ class _Table(BaseModel):
 
 
 class Hub(_Table):
-    """A data set of the Hugging Face hub. ``files``: patterns of the files to read, where names do not say the split."""
+    """A data set of the Hugging Face hub. ``files``: patterns of the files to read where names do not say the split."""
 
     repo: str
     split: str = "test"
@@ -73,7 +73,7 @@ class Subtitles(_Table):
 
 
 class Scoring(_Table):
-    """Names of scorers. ``headline`` is the column reported first; ``macro``: the stratum whose values count equally."""
+    """Names of scorers. ``headline`` is the column reported first; ``macro``: a stratum whose values count equally."""
 
     strict: str | None = None
     lenient: str | None = None
@@ -86,8 +86,9 @@ class Spec(_Table):
     """One benchmark. ``kind`` is ``any`` where each row says by its options and answer what it is; ``kinds`` maps
     values of the field ``kind_field`` to a kind of their own. ``rows`` is the field of nested questions, ``line`` the
     pattern of a line of a text file, ``files`` patterns of data files in a folder (the first that finds any counts),
-    ``ground_truth`` those of answers kept apart. ``spans_in_clip``: gold spans count from the start of the clip.
-    ``no_answer``: values that stand for a missing answer. ``expected_rows``: published counts by split."""
+    ``ground_truth`` those of answers kept apart. ``ask`` makes a question of what the field holds, ``{question}`` in
+    it. ``spans_in_clip``: gold spans count from the start of the clip. ``no_answer``: values that stand for a missing
+    answer. ``expected_rows``: published counts by split."""
 
     name: str
     title: str
@@ -101,6 +102,7 @@ class Spec(_Table):
     ground_truth: tuple[str, ...] = ()
     rows: str | None = None
     line: str | None = None
+    ask: str | None = None
     frame_fps: float | None = None
     spans_in_clip: bool = False
     no_answer: tuple[str, ...] = ()
@@ -152,21 +154,30 @@ def _key(name: str) -> str:
 
 def _read(path: Path) -> Spec:
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-        if base := table.pop("base", None):
-            table = _merged(load_spec(str(base)).model_dump(exclude_unset=True), table)
-        return Spec.model_validate(table)
+        return Spec.model_validate(_table(path))
     except OSError as e:
         raise ConfigError(f"{path} cannot be read: {e.strerror}; give the TOML file of a benchmark or its name") from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as e:
         raise ConfigError(f"{path} is not the description of a benchmark: {e}") from e
 
 
-def _merged(base: Mapping[str, object], table: Mapping[str, object]) -> dict[str, object]:
-    """``table`` over ``base``; tables in it likewise, but for ``answer``, whose fields replace those of the base."""
-    result = dict(base)
-    for key, value in table.items():
-        old = result.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping) and key != "answer"
-        result[key] = _merged(cast("Mapping[str, object]", old), cast("Mapping[str, object]", value)) if both else value
+def _table(path: Path) -> dict[str, object]:
+    table: dict[str, object] = tomllib.loads(path.read_text("utf-8"))
+    base = table.pop("base", None)
+    if base is None:
+        return table
+    below = _FOLDER / f"{_key(str(base)).replace('+', '-plus')}.toml"
+    if not below.is_file():
+        names = ", ".join(sorted(each.stem for each in _FOLDER.glob("*.toml")))
+        raise ConfigError(f"{path}: base is {base!r}; it may be one of {names}")
+    return {key: value for key, value in _over(_table(below), table).items() if key != "aliases" or key in table}
+
+
+def _over(base: Mapping[str, object], table: Mapping[str, object]) -> dict[str, object]:
+    """``table`` over ``base``; in the tables named below each key by itself."""
+    result = {**base, **table}
+    for key in ("fields", "scoring", "subtitles"):
+        old, new = base.get(key), table.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            result[key] = {**cast("Mapping[str, object]", old), **cast("Mapping[str, object]", new)}
     return result

@@ -9,23 +9,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ..media import TimeSpan
 from ..types import JSON, Sample
-from .benchmark import Fields, Spec
-from .fields import (
-    FieldError,
-    Options,
-    first,
-    is_empty,
-    options_in,
-    read_options,
-    read_spans,
-    right_option,
-    texts_of,
-    unwrapped,
-)
+from .benchmark import Fields, Form, Spec
+from .fields import FieldError, first, is_empty, read_spans, texts_of, unwrapped
 from .items import Item, Kind
+from .options import Options, options_in, read_options, right_option
 
 __all__ = ["Draft", "draft_of"]
 
@@ -78,7 +69,7 @@ def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
     sample = Sample(
         id=_word(id_) if id_ is not None else default_id,
         video="",
-        question=question,
+        question=spec.ask.replace("{question}", question) if spec.ask else question,
         choices=options.texts if kind == "choice" else (),
         target=target,
         target_spans=spans,
@@ -98,9 +89,11 @@ def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
     )
 
 
-def _kind_said(spec: Spec, row: Mapping[str, JSON]) -> str:
+def _kind_said(spec: Spec, row: Mapping[str, JSON]) -> Kind | Literal["any"]:
     said = first(row, spec.kind_field)
-    return spec.kinds.get(str(said), spec.kind)
+    if (own := spec.kinds.get(str(said))) is not None:
+        return own
+    return spec.kind
 
 
 def _kind_seen(options: Options, value: JSON, spans: JSON) -> Kind:
@@ -130,7 +123,7 @@ def _options(kind: str, row: Mapping[str, JSON], names: Fields, question: str) -
     return options_in(question)
 
 
-def _answer(row: Mapping[str, JSON], spec: Spec) -> tuple[JSON, tuple[str, ...]]:
+def _answer(row: Mapping[str, JSON], spec: Spec) -> tuple[JSON, tuple[Form, ...]]:
     for name, forms in spec.fields.answer.items():
         value = row.get(name)
         if not is_empty(value) and str(value) not in spec.no_answer:

@@ -33,18 +33,19 @@ def fetch(hub: Hub, also: Sequence[str] = ()) -> Fetched:
     """The data files of a split; ``also`` are patterns of files beside them. What the cache of `huggingface_hub` has is
     not fetched again. Raises `ConfigError` where there is no such repository, revision or split."""
     try:
-        from huggingface_hub import HfApi, hf_hub_download
+        from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
     except ImportError as e:
         raise MissingExtraError("reading from the hub needs huggingface_hub: pip install 'longtake[eval]'") from e
     where = f"hf:{hub.repo}@{hub.revision}"
     try:
-        info = HfApi().dataset_info(hub.repo, revision=hub.revision)
+        api = HfApi()
+        info = api.dataset_info(hub.repo, revision=hub.revision)
         listed = [file.rfilename for file in info.siblings or []]
         names = choose(hub, listed, info.card_data.to_dict() if info.card_data else {})
         names += [name for name in listed if name not in names and any(fnmatch(name, each) for each in also)]
         commit = str(info.sha)
-        paths = [Path(hf_hub_download(hub.repo, name, repo_type="dataset", revision=commit)) for name in names]
+        paths = [Path(_download(api, hub.repo, name, commit)) for name in names]
     except OfflineModeIsEnabled as e:
         raise ConfigError(f"{where} cannot be fetched: HF_HUB_OFFLINE is set; give --data with local files") from e
     except HfHubHTTPError as e:
@@ -57,6 +58,10 @@ def fetch(hub: Hub, also: Sequence[str] = ()) -> Fetched:
             raise
         raise ConfigError(f"{where} cannot be reached: {e}; give --data with local files") from e
     return Fetched(commit, tuple(paths), tuple(names))
+
+
+def _download(api: Any, repo: str, name: str, commit: str) -> str:
+    return api.hf_hub_download(repo, name, repo_type="dataset", revision=commit)
 
 
 def choose(hub: Hub, listed: Sequence[str], card: Mapping[str, Any]) -> list[str]:
@@ -80,8 +85,10 @@ def choose(hub: Hub, listed: Sequence[str], card: Mapping[str, Any]) -> list[str
 
 
 def names_split(name: str, split: str) -> bool:
-    """Whether a file's name says that it is of this split: ``test-00000-of-00001.parquet``, ``tvqa_test_public.jsonl``."""
-    word = re.escape(split.lower().replace("_", "-"))
+    """Whether a file's name says its split: ``test-00000-of-00001.parquet``, ``tvqa_test_public.jsonl``; ``val`` is
+    ``validation``."""
+    word = split.lower().replace("_", "-")
+    word = "val(?:idation)?" if word in {"val", "validation"} else re.escape(word)
     return re.search(rf"(?<![a-z0-9]){word}(?![a-z0-9])", name.lower().replace("_", "-")) is not None
 
 
@@ -92,10 +99,10 @@ def _card_patterns(hub: Hub, card: Mapping[str, Any]) -> Iterator[str]:
     elif len(configs) > 1:
         configs = [each for each in configs if each.get("config_name") == "default" or each.get("default")] or configs
     for config in configs:
-        files = cast("Any", config.get("data_files") or [])
-        for entry in [files] if isinstance(files, str | dict) else files:
+        files: Any = config.get("data_files") or []
+        for entry in cast("list[Any]", files if isinstance(files, list) else [files]):
             if isinstance(entry, str):
                 yield entry
             elif entry.get("split") == hub.split:
-                paths = entry.get("path", [])
-                yield from [paths] if isinstance(paths, str) else paths
+                paths: Any = entry.get("path") or []
+                yield from cast("list[str]", paths if isinstance(paths, list) else [paths])

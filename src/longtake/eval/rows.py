@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -162,7 +163,7 @@ def _table(path: Path, delimiter: str) -> Iterator[RawRow]:
     csv.field_size_limit(_LONG_CELL)
     rows = csv.reader(io.StringIO(_text(path, _bytes(path)), newline=""), delimiter=delimiter)
     try:
-        head = [name.strip() for name in next(rows, [])]
+        head = [name.strip() for name in next(rows, list[str]())]
         if len(set(head)) != len(head):
             raise ConfigError(f"{path}: two columns have the same name among {', '.join(head)}; rename one")
         number = 0
@@ -175,9 +176,7 @@ def _table(path: Path, delimiter: str) -> Iterator[RawRow]:
             else:
                 yield RawRow(number, dict(zip(head, cells, strict=True)))
     except csv.Error as e:
-        raise ConfigError(
-            f"{path}, line {rows.line_num}: {e}; is it a table with '{delimiter!r}' between cells?"
-        ) from e
+        raise ConfigError(f"{path}, line {rows.line_num}: {e}; is it a table with {delimiter!r} between cells?") from e
 
 
 def _lines(path: Path, pattern: re.Pattern[str]) -> Iterator[RawRow]:
@@ -193,13 +192,12 @@ def _lines(path: Path, pattern: re.Pattern[str]) -> Iterator[RawRow]:
 def _parquet(path: Path) -> Iterator[RawRow]:
     """Columns of bytes (pictures, whole videos) are left unread."""
     try:
-        import pyarrow
-        import pyarrow.parquet
+        arrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError as e:
         raise MissingExtraError(f"reading {path.name} needs pyarrow: pip install 'longtake[data]'") from e
-    arrow = cast("Any", pyarrow)  # it has no types
     try:
-        with arrow.parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path) as file:
             names = [field.name for field in file.schema_arrow if not _holds_bytes(arrow, field.type)]
             number = 0
             for batch in file.iter_batches(columns=names):

@@ -1,0 +1,247 @@
+"""Reads the options of a question and which of them is right, in the many forms data have them. Pure.
+
+Options come out bare: a prefix such as "A. " is taken off once, and only where every option has one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import nan
+
+from ..types import JSON
+from .benchmark import Form
+from .fields import FieldError, Row, is_empty, literal, shown, unwrapped
+
+__all__ = ["Options", "options_in", "read_options", "right_option"]
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LABEL = (
+    r"(?:[(\[](?P<in>[A-Z]|\d{1,2})[)\]][.:]?|(?P<out>[A-Z])(?:[):、．]|\.(?![A-Z]\.|\d))|(?P<num>\d{1,2})[.)](?=\s|$))"
+)
+_LABELLED = re.compile(rf"\s*{_LABEL}\s*(?P<text>.*)", re.DOTALL)
+_AT_LINE = re.compile(rf"(?m)^[ \t]*{_LABEL}[ \t]*")
+_IN_BRACKETS = re.compile(r"(?:(?<=\s)|^)[(\[](?P<in>[A-Z])(?P<out>)(?P<num>)[)\]][.:]?\s*")
+_INLINE = re.compile(rf"(?:(?<=\s)|^){_LABEL}(?:\s+|(?<=[)\]]))")
+_HEADING = re.compile(r"\s*\b(?:options|choices|candidates|answer choices)\s*:?\s*\Z", re.IGNORECASE)
+_INSTRUCTION = re.compile(
+    r"\n\s*(?=(?:please\b|answer\b|only\b|respond\b|select\b|choose\b|give\b|best option\b)[^\n]*\Z)|\n\s*\n",
+    re.IGNORECASE,
+)
+_ANSWER_LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\]]?\s*[.:)]?")
+_PADDING = frozenset({"", "n/a"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``texts`` are bare; ``labels`` what the data's letters call them; ``names`` the fields they stood in, if any."""
+
+    texts: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def read_options(row: Row, names: Sequence[str]) -> Options:
+    """The options of a row that stand in fields of their own; none if it has no such field.
+
+    A prefix ("A. ", "(B) ") is taken off once, and only where every option has one."""
+    for name in names:
+        if name.startswith("@"):
+            continue
+        if "{n}" in name:
+            found = _numbered(row, name)
+        elif is_empty(row.get(name)):
+            continue
+        else:
+            found = _options_of(row[name], name)
+        if found.texts:
+            return _checked(found)
+    return Options()
+
+
+def options_in(question: str) -> tuple[str, Options]:
+    """A question that has its options in it, as lines or in the line: (the bare question, its options).
+
+    The last run of labels that begins with A (or 1) counts. Without one, the question as it is and no options."""
+    for pattern, least in ((_AT_LINE, 2), (_IN_BRACKETS, 2), (_INLINE, 3)):
+        marks = _run(list(pattern.finditer(question)))
+        if len(marks) < least:
+            continue
+        stem = _HEADING.sub("", question[: marks[0].start()].rstrip()).rstrip()
+        ends = [*(mark.start() for mark in marks[1:]), len(question)]
+        texts = [question[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]
+        last, *rest = _INSTRUCTION.split(texts[-1], maxsplit=1)
+        texts[-1] = last.strip()
+        asked = "\n".join(part for part in (stem, *(part.strip() for part in rest)) if part)
+        if asked:
+            return asked, _checked(Options(tuple(texts), _letters(len(texts))))
+    return question, Options()
+
+
+def _run(marks: list[re.Match[str]]) -> list[re.Match[str]]:
+    """The last marks that count A, B, C... (or 1, 2, 3...) up to the end, others between them left out."""
+    for start in reversed(range(len(marks))):
+        if (label := _label_of(marks[start])) not in {"A", "1"}:
+            continue
+        counted = [marks[start]]
+        for mark in marks[start + 1 :]:
+            following = chr(ord("A") + len(counted)) if label == "A" else str(len(counted) + 1)
+            if _label_of(mark) == following:
+                counted.append(mark)
+        if len(counted) > 1:
+            return counted
+    return []
+
+
+def _numbered(row: Row, name: str) -> Options:
+    """Fields like ``option0, option1, ...``. Those at the end that are empty are padding."""
+    start = 0 if name.format(n=0) in row else 1
+    names = list[str]()
+    while (field := name.format(n=start + len(names))) in row:
+        names.append(field)
+    while names and (is_empty(row[names[-1]]) or str(row[names[-1]]).strip().lower() in _PADDING):
+        names.pop()
+    bare, labels = _bare([str(row[field] or "").strip() for field in names])
+    return Options(bare, labels, tuple(names))
+
+
+def _options_of(value: JSON, name: str) -> Options:
+    if isinstance(value, str):
+        listed = literal(value)
+        if listed is None:
+            _, found = options_in(f"?\n{value}")
+            if not found.texts:
+                raise FieldError(f"no options can be read in {name}: {shown(value)}")
+            return found
+        value = listed
+    if isinstance(value, Mapping):
+        kept = {str(key).strip(): str(text).strip() for key, text in value.items() if not is_empty(text)}
+        texts, _ = _bare(list(kept.values()))
+        labels = tuple(key.upper() for key in kept)
+        return Options(texts, labels if all(key in _LETTERS for key in labels) else _letters(len(texts)), tuple(kept))
+    if isinstance(value, list):
+        texts, labels = _bare([_option_text(each).strip() for each in value])
+        return Options(texts, labels)
+    raise FieldError(f"{name} is {shown(value)}, not a list of options")
+
+
+def _option_text(value: JSON) -> str:
+    match value:
+        case str() | int() | float():
+            return str(value)
+        case {"text": str(text)} | {"option": str(text)}:
+            return text
+        case _:
+            raise FieldError(f"an option is {shown(value)}, not text")
+
+
+def _bare(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The texts without their prefixes, and the letters these gave.
+
+    Taken for prefixes only if every text has one with words after it, and they are A, B, C... in any order or 1, 2,
+    3... in theirs: TVQA has the options "5.", "1.", "2.", "3.", "4."."""
+    marks = [mark for text in texts if (mark := _LABELLED.fullmatch(text)) and mark["text"].strip()]
+    labels = "".join(_label_of(mark) for mark in marks)
+    if 1 < len(marks) == len(texts) <= len(_LETTERS):
+        bare = tuple(mark["text"].strip() for mark in marks)
+        if sorted(labels) == list(_LETTERS[: len(marks)]):
+            return bare, tuple(labels)
+        if labels == "".join(str(n) for n in range(1, len(marks) + 1)):
+            return bare, _letters(len(marks))
+    return tuple(texts), _letters(len(texts))
+
+
+def _label_of(mark: re.Match[str]) -> str:
+    return mark["in"] or mark["out"] or mark["num"]
+
+
+def _letters(number: int) -> tuple[str, ...]:
+    return tuple(_LETTERS[:number])
+
+
+def _checked(options: Options) -> Options:
+    if not 2 <= len(options.texts) <= len(_LETTERS):
+        raise FieldError(f"there are {len(options.texts)} options; 2 to {len(_LETTERS)} can be asked about")
+    for letter, text in zip(_LETTERS, options.texts, strict=False):
+        if not text:
+            raise FieldError(f"option {letter} is empty")
+    return options
+
+
+# ----------------------------------------------------------------------------------------------------- answers
+
+
+def right_option(value: JSON, forms: Sequence[Form], options: Options) -> int:
+    """The index of the right option, from 0. Raises `FieldError` if no form reads it, or two read it differently."""
+    value = unwrapped(value)
+    if "name" in forms and (index := _by_name(value, options)) is not None:
+        return index  # what the data themselves call the option
+    readings = {form: found for form in forms if (found := _READERS[form](value, options)) is not None}
+    if len(set(readings.values())) > 1:
+        said = ", ".join(f"{_LETTERS[index]} as {form}" for form, index in readings.items())
+        raise FieldError(f"the answer {shown(value)} can be read in two ways: {said}; say which in a TOML file")
+    if not readings:
+        what = ", ".join(forms)
+        raise FieldError(f"the answer {shown(value)} names none of the {len(options.texts)} options (read as {what})")
+    return next(iter(readings.values()))
+
+
+def _by_letter(value: JSON, options: Options) -> int | None:
+    if not isinstance(value, str) or not (found := _ANSWER_LETTER.fullmatch(value.strip())):
+        return None
+    letter = found[1].upper()
+    return options.labels.index(letter) if letter in options.labels else None
+
+
+def _by_index(value: JSON, options: Options, start: int = 0) -> int | None:
+    try:
+        number = float(value) - start if isinstance(value, str | int | float) else nan
+    except ValueError:
+        return None
+    if isinstance(value, bool) or not number.is_integer():
+        return None
+    return int(number) if 0 <= number < len(options.texts) else None
+
+
+def _by_name(value: JSON, options: Options) -> int | None:
+    name = str(value).strip().lower()
+    names = [each.lower() for each in options.names]
+    return names.index(name) if name in names else None
+
+
+def _by_number(value: JSON, options: Options) -> int | None:
+    return _by_index(value, options, 1)
+
+
+def _by_nothing(value: JSON, options: Options) -> None:
+    """Spans name no option."""
+
+
+def _by_text(value: JSON, options: Options) -> int | None:
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        return None
+    wanted = {str(value).strip()}
+    if labelled := _LABELLED.fullmatch(str(value)):
+        label, text = _label_of(labelled), labelled["text"].strip()
+        if label in options.labels and text and _plain(options.texts[options.labels.index(label)]) == _plain(text):
+            return options.labels.index(label)
+    same = [i for i, text in enumerate(options.texts) if text in wanted]
+    same = same or [i for i, text in enumerate(options.texts) if _plain(text) == _plain(str(value))]
+    if len(same) > 1:
+        raise FieldError(f"the answer {shown(value)} is the text of options {', '.join(_LETTERS[i] for i in same)}")
+    return same[0] if same else None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip(".").rstrip()
+
+
+_READERS: Mapping[Form, Callable[[JSON, Options], int | None]] = {
+    "letter": _by_letter,
+    "index": _by_index,
+    "index1": _by_number,
+    "name": _by_name,
+    "text": _by_text,
+    "span": _by_nothing,
+}

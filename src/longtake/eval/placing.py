@@ -1,0 +1,96 @@
+"""Puts what lies on disk into questions: the file of the video, its subtitles, and gold spans on the video's clock.
+
+Opens no video, but lists the folders of frames where gold spans count from the start of a clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import AmbiguousVideoError, VideoError
+from ..media import Chapter, TimeSpan
+from ..video.frame_folder import EPISODE_SUFFIX, probe_frames
+from .benchmark import Spec
+from .drafts import Draft
+from .items import Item, Malformed
+from .videos import VideoFinder
+
+__all__ = ["Placing"]
+
+
+class Placing:
+    """Looks each name up once. ``videos`` is the folder of the videos; None: beside the data, in ``root``.
+
+    ``ambiguous``: names that fit several videos, and what was said of each; ``notes``: clips whose place is not known;
+    ``num_subtitles``: videos that have subtitles, None where none were looked for."""
+
+    def __init__(self, spec: Spec, videos: Path | None, root: Path | None, subtitles: Path | bool | None) -> None:
+        folder = videos or root
+        self._spec = spec
+        self._finder = None
+        if folder is not None:
+            self._finder = VideoFinder(folder, patterns=spec.video_patterns, frame_fps=spec.frame_fps or 3.0)
+        self._trusts_paths = videos is None
+        self._found = dict[str, str]()
+        self._chapters = dict[str, Sequence[Chapter]]()
+        self.ambiguous = dict[str, str]()
+        self.notes = list[Malformed]()
+        self.num_subtitles: int | None = None
+        self._subtitles = subtitles
+
+    def placed(self, draft: Draft) -> Item:
+        item = draft.item
+        name = item.video_name
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        video = self._found[name]
+        sample = replace(item.sample, video=video)
+        if self._spec.spans_in_clip and item.clip is not None and sample.target_spans:
+            spans = self._shifted(video, item.clip, sample.target_spans)
+            if not spans and video:
+                why = f"the clip {item.clip} is not in {video}; its gold span is left out"
+                self.notes.append(Malformed(sample.id, 0, why))
+            said = [[span.start, span.end] for span in sample.target_spans]
+            sample = replace(sample, target_spans=spans, metadata={**sample.metadata, "clip_spans": [*said]})
+        return replace(item, sample=sample)
+
+    def _find(self, name: str) -> str:
+        path = Path(name)
+        if self._trusts_paths and path.is_absolute() and path.exists():  # the user's own data, and no folder is given
+            return name
+        try:
+            return str((self._finder and self._finder.find(name)) or "")
+        except AmbiguousVideoError as e:
+            self.ambiguous[name] = str(e)
+            return ""
+
+    def _shifted(self, video: str, clip: str, spans: tuple[TimeSpan, ...]) -> tuple[TimeSpan, ...]:
+        """Spans of a clip on the clock of the episode it is part of; none where its place in it is not known."""
+        if not video:
+            return ()
+        if Path(video).stem == clip:
+            return spans
+        if video not in self._chapters:
+            self._chapters[video] = _chapters_of(Path(video), self._spec.frame_fps)
+        for chapter in self._chapters[video]:
+            if _same_clip(chapter.id, clip):
+                start = chapter.span.start
+                return tuple(TimeSpan(start + span.start, start + span.end) for span in spans)
+        return ()
+
+
+def _chapters_of(video: Path, frame_fps: float | None) -> Sequence[Chapter]:
+    if not video.is_dir() and not video.name.endswith(EPISODE_SUFFIX):
+        return ()
+    try:
+        return probe_frames(video, frame_fps).info.chapters
+    except VideoError:  # said by the check of the benchmark, and by whoever opens it
+        return ()
+
+
+def _same_clip(one: str, other: str) -> bool:
+    """Data leave out the show of TVQA's first show: ``s01e01_seg02_clip_00`` is ``bbt_s01e01_seg02_clip_00``."""
+    plain = [name.casefold().removeprefix("bbt_") for name in (one, other)]
+    return plain[0] == plain[1]
