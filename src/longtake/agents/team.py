@@ -1,7 +1,7 @@
 """Master + grounding + vision (LongVideoAgent): the master acts by tags, the two workers are its tools.
 
-Works on any video: clips are fixed spans with ids. The grounding worker reads the words of all clips (their pictures
-where a video has no words) and names one; the vision worker sees the frames of the current clip.
+Works on any video: clips are its chapters, else fixed spans with ids. The grounding worker reads the words of all clips
+(their pictures where a video has no words) and names one; the vision worker sees the frames of the current clip.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from ..clock import span_label
-from ..errors import ConfigError, FormatError, ToolError
+from ..errors import ConfigError, FormatError, ToolError, VideoError
 from ..types import (
     JSON,
     Cue,
@@ -41,7 +41,8 @@ from .tools import ask_model, cue_lines
 
 __all__ = ["Team"]
 
-ClipsAt: TypeAlias = Literal["fixed", "scenes"]
+ClipsAt: TypeAlias = Literal["auto", "fixed", "scenes", "chapters"]
+_CLIPS_AT: tuple[ClipsAt, ...] = get_args(ClipsAt)
 
 _ACTION = re.compile(r"<(request_grounding|search|visual_query)>(.*?)</\1>", re.DOTALL)
 _CLIP = re.compile(r"<clip>\s*(.*?)\s*</clip>", re.DOTALL)
@@ -67,16 +68,19 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """``clip_seconds`` is the length of a clip; with ``clips="scenes"`` it ends at the next change of scene.
-    ``num_frames`` is how many of its frames the vision worker sees."""
+    """``clip_seconds`` is the length of a clip; with ``clips="scenes"`` it ends at the next change of scene. With
+    ``"chapters"`` clips are the chapters of the video, under their ids; ``"auto"`` takes them where a video has any.
+    ``num_frames`` is how many of its frames the vision worker sees. The master starts in ``first_clip`` (None: in the
+    first)."""
 
     grounding: Model
     vision: Model
     max_turns: int = 5
     clip_seconds: float = 60.0
-    clips: ClipsAt = "fixed"
+    clips: ClipsAt = "auto"
     num_frames: int = 32
     max_pixels: int = 448 * 448
+    first_clip: str | None = None
 
     name = "team"
     native_tools = False
@@ -85,9 +89,9 @@ class Team:
     def __post_init__(self) -> None:
         check_turns(self.max_turns)
         check_looks(self.num_frames, None, self.max_pixels, least=1)
-        if not self.clip_seconds > 0 or self.clips not in ("fixed", "scenes"):
+        if not self.clip_seconds > 0 or self.clips not in _CLIPS_AT:
             raise ConfigError(
-                "a team needs clip_seconds above 0 and clips 'fixed' or 'scenes', "
+                f"a team needs clip_seconds above 0 and clips one of {', '.join(_CLIPS_AT)}; "
                 f"got {self.clip_seconds}, {self.clips!r}"
             )
 
@@ -101,6 +105,7 @@ class Team:
             "clips": self.clips,
             "num_frames": self.num_frames,
             "max_pixels": self.max_pixels,
+            "first_clip": self.first_clip,
         }
 
     @property
@@ -109,13 +114,13 @@ class Team:
 
     def bind(self, sample: Sample, video: Video) -> Sequence[Tool]:
         clips = split_into_clips(video, self.clip_seconds, self.clips)
-        place = _Place(clips[0])
+        place = _Place(self._first(clips))
         return (self._ground(sample, video, clips, place), self._look(video, place))
 
     def opening(self, sample: Sample, video: Video) -> Sequence[Message]:
         abstain = "" if sample.choices else " If the video does not show it: <abstain>what is missing</abstain>."
         system = render("team_master", about=about(video.info), max_turns=str(self.max_turns), abstain=abstain)
-        first = split_into_clips(video, self.clip_seconds, self.clips)[0]
+        first = self._first(split_into_clips(video, self.clip_seconds, self.clips))
         return [Message("system", (system,)), Message("user", (f"{question_block(sample)}\n\n{_shown(first)}",))]
 
     def parse(self, output: ModelOutput) -> Action:
@@ -129,6 +134,15 @@ class Team:
             raise FormatError(render("team_again"))
         tag, query = action.groups()
         return (ToolCall(f"{tag}-1", _TOOL_OF[tag], {"query": query.strip()}),)
+
+    def _first(self, clips: Sequence[Clip]) -> Clip:
+        found = [clip for clip in clips if self.first_clip in (None, clip.id)]
+        if not found:
+            raise ConfigError(
+                f"first_clip {self.first_clip!r} is not a clip of this video; its {len(clips)} clips are "
+                f"{clips[0].id} to {clips[-1].id}"
+            )
+        return found[0]
 
     def _ground(self, sample: Sample, video: Video, clips: Sequence[Clip], place: _Place) -> Tool:
         """The grounding worker: reads all clips, names one, and moves ``place`` there."""
@@ -198,11 +212,18 @@ class _Place:
     clip: Clip
 
 
-def split_into_clips(video: Video, clip_seconds: float, at: ClipsAt = "fixed") -> list[Clip]:
-    """The whole video in clips of ``clip_seconds``, or of so many seconds up to the next change of scene.
+def split_into_clips(video: Video, clip_seconds: float, at: ClipsAt = "auto") -> list[Clip]:
+    """The whole video in clips of ``clip_seconds``, or of so many seconds up to the next change of scene, or its
+    chapters.
 
-    A rest under a tenth of a clip joins the one before it. Each clip has the subtitles that start in it."""
-    duration = video.info.duration_seconds
+    A rest under a tenth of a clip joins the one before it. Each clip has the subtitles that start in it. Raises
+    `VideoError` for the chapters of a video that has none."""
+    chapters, duration = video.info.chapters, video.info.duration_seconds
+    cues = said(video)
+    if at == "chapters" and not chapters:
+        raise VideoError(f"{video.path} has no chapters to take as clips; use clips='fixed' or 'scenes'")
+    if at == "chapters" or (at == "auto" and chapters):
+        return [Clip(chapter.id, chapter.span, _starting_in(chapter.span, cues)) for chapter in chapters]
     if at == "scenes":
         ends = [scene.end for scene in detect(video)]
     else:
@@ -211,12 +232,12 @@ def split_into_clips(video: Video, clip_seconds: float, at: ClipsAt = "fixed") -
     for end in ends:
         if end - edges[-1] >= clip_seconds * 0.999 and duration - end >= clip_seconds / 10:
             edges.append(end)
-    cues = said(video)
     spans = [TimeSpan(a, b) for a, b in pairwise([*edges, duration])]
-    return [
-        Clip(f"clip_{i:03d}", span, tuple(cue for cue in cues if cue.span.start in span))
-        for i, span in enumerate(spans)
-    ]
+    return [Clip(f"clip_{i:03d}", span, _starting_in(span, cues)) for i, span in enumerate(spans)]
+
+
+def _starting_in(span: TimeSpan, cues: Sequence[Cue]) -> tuple[Cue, ...]:
+    return tuple(cue for cue in cues if cue.span.start in span)
 
 
 def _shown(clip: Clip) -> str:

@@ -55,7 +55,7 @@ _QUESTION = re.compile(
 _NOTE = re.compile(r"^Note: (.*)$", re.MULTILINE)
 _OPTION = re.compile(r"^([A-Z])\. (.*)$", re.MULTILINE)
 _LENGTH = re.compile(r"The video is ([\d.]+) s long")
-_CLIP = re.compile(r"<(clip_\d+)>(.*?)</\1>", re.DOTALL)
+_CLIP = re.compile(r"<([^<>/][^<>]*)>(\[\d\d:.*?)</\1>", re.DOTALL)
 _FIND = re.compile(r"^Find: (.*)$", re.MULTILINE)
 
 

@@ -18,7 +18,9 @@ from .terminal import err, out, print_json
 
 __all__ = ["JsonOption", "VideoArgument", "add_to"]
 
-VideoArgument = Annotated[str, typer.Argument(help="A video file; a URL if yt-dlp is installed.", show_default=False)]
+VideoArgument = Annotated[
+    str, typer.Argument(help="A video file or a folder of frames; a URL if yt-dlp is installed.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 MAX_FRAMES = 100_000
@@ -61,6 +63,9 @@ def probe(video: VideoArgument, as_json: JsonOption = False) -> None:
         f"codec {info.codec}, {info.average_fps:.5g} frames a second, {len(opened.keyframe_seconds())} key frames"
     )
     out.print(f"audio {'yes' if info.has_audio else 'no'}")
+    if info.chapters:
+        ids = [chapter.id for chapter in info.chapters]
+        out.print(escape(f"{plural(len(ids), 'chapter')}, {ids[0]} to {ids[-1]}"), soft_wrap=True)
     for track in info.subtitle_tracks:
         out.print(f"subtitles {track.codec} ({track.language or 'language not said'})")
     out.print(f"fingerprint {info.fingerprint}")

@@ -146,7 +146,10 @@ def probe_frames(path: Path, frame_fps: float | None = None) -> FrameTrack:
             clips = _list_folder(path, warnings)
             fps = DEFAULT_FPS if frame_fps is None else float(frame_fps)
             if frame_fps is None:
-                warnings.append(f"a folder does not say how fast its frames follow: {DEFAULT_FPS:g} a second are taken")
+                warnings.append(
+                    f"a folder does not say how fast its frames follow, so {DEFAULT_FPS:g} a second are taken; give "
+                    f"frame_fps or a {EPISODE_SUFFIX} file"
+                )
         print_ = _fingerprint(clips, fps)
     except OSError as e:
         if isinstance(e, VideoNotFoundError):
