@@ -151,7 +151,7 @@ class _NoVideo:
     def check(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Constant:
     """Says the most frequent answer of each kind of question."""
 

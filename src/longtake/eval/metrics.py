@@ -58,7 +58,7 @@ def summarise(
     found = {name: _estimate(columns[name], name) for name in columns}
     coverage = {name: _coverage(columns[name], name) for name in verdicts}
     missing = [one for one in graded if value_of(one, headline) is None]
-    causes = Counter(one.cause or "no score" for one in missing)
+    causes = Counter(one.cause or ("judge" if headline == "judge" else "no score") for one in missing)
     order = [*CAUSES, "no score"]
     return {
         "n": len(graded),

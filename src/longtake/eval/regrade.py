@@ -1,11 +1,11 @@
-"""An evaluation that was run, opened and graded by today's scorers, and by a judge where one is asked. Asks no agent."""
+"""An evaluation that was run, graded by today's scorers, and by a judge where one is asked. Asks no agent."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +14,7 @@ import orjson
 from ..errors import JudgeError, ModelError, StoreError
 from ..models.base import load_model
 from ..models.heard import Heard
-from ..models.journaled import StoppingError
+from ..models.journaled import StoppingError, model_identity
 from ..models.preflight import preflight
 from ..scoring.judge import Judge, Probes
 from ..store import write_atomic
@@ -24,10 +24,21 @@ from .grade import grade, is_judged, judged
 from .items import Graded, Item
 from .metrics import summarise
 from .settings import EvalSettings, JudgeSettings
-from .store import Ended, EvalStore, Manifest, read_items, read_manifest
+from .store import Ended, EvalStore, Manifest, read_items, read_manifest, write_manifest
 from .worker import JUDGE_FILE
 
-__all__ = ["Opened", "bare", "judge_model", "metrics_of", "open_evaluation", "probed", "regrade"]
+__all__ = [
+    "Opened",
+    "bare",
+    "headline",
+    "headline_of",
+    "judge_model",
+    "metrics_of",
+    "open_evaluation",
+    "probed",
+    "regrade",
+    "with_judge",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +109,52 @@ async def regrade(
     asked = Judge(judge_model(judge)) if judge is not None and judge.model else None
     if asked is not None:
         await preflight([bare(asked.model)])
-        await probed(asked, root)
+    probes = await probed(asked, root)
     opened = await open_evaluation(root, judge=asked, in_flight=judge.in_flight if judge else 16, items=items)
-    metrics = metrics_of(opened, min_coverage=min_coverage, judge=asked)
+    if asked is not None:  # whoever reads the folder finds this judge's verdicts
+        opened = replace(opened, manifest=with_judge(opened.manifest, asked, probes))
+        write_manifest(root, opened.manifest, list(opened.items.values()), change=True)
+    metrics = metrics_of(opened, min_coverage=min_coverage)
     write_atomic(root / "metrics.json", orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
     write_atomic(root / "predictions.jsonl", b"".join(_prediction(opened, one) for one in opened.graded))
     return metrics
 
 
-def metrics_of(opened: Opened, *, min_coverage: float | None = None, judge: Judge | None = None) -> dict[str, JSON]:
+def metrics_of(opened: Opened, *, min_coverage: float | None = None) -> dict[str, JSON]:
     """`metrics.json` as a value."""
     told = opened.manifest.told
-    headline = "judge" if judge is not None and told["headline"] == "lenient" else str(told["headline"])
     settings: dict[str, JSON] = {**opened.manifest.pinned, **{k: v for k, v in told.items() if k != "spec"}}
     return summarise(
         opened.graded,
-        headline=headline,
+        headline=headline(opened),
         min_coverage=opened.settings.min_coverage if min_coverage is None else min_coverage,
         macro=opened.spec.scoring.macro,
         settings=settings,
     )
+
+
+def headline(opened: Opened) -> str:
+    """The column reported first."""
+    return headline_of(opened.spec, opened.items.values(), opened.manifest.told.get("judge") is not None)
+
+
+def headline_of(spec: Spec, items: Iterable[Item], has_judge: bool) -> str:
+    """The column reported first: the benchmark's, or the judge's where answers are in words and there is one."""
+    if spec.scoring.headline != "judge" and not (has_judge and {item.kind for item in items} == {"text"}):
+        return spec.scoring.headline
+    return "judge" if has_judge else "lenient"
+
+
+def with_judge(manifest: Manifest, judge: Judge, probes: Probes | None) -> Manifest:
+    """``manifest`` that tells of this judge."""
+    told: dict[str, JSON] = {
+        "name": judge.name,
+        "model": model_identity(judge.model),
+        "identity": judge.identity,
+        "prompt": judge.prompt_digest,
+        "probes": None if probes is None else [probes.num_right, probes.num_cases, list(probes.missed)],
+    }
+    return replace(manifest, told={**manifest.told, "judge": told})
 
 
 def _prediction(opened: Opened, one: Graded) -> bytes:

@@ -14,23 +14,23 @@ from typing import cast
 import orjson
 
 from ..compute import Compute, Local, Progress
-from ..errors import ConfigError, SpendCapError
+from ..errors import ConfigError, LongtakeError, SpendCapError, StoreError
 from ..ledger import Fsync
-from ..models.journaled import Limits, model_identity, paid
+from ..models.journaled import Limits, paid
 from ..models.preflight import check_prices, preflight
-from ..scoring.judge import Judge, Probes
+from ..scoring.judge import Judge
 from ..store import digest, locked
 from ..types import JSON
 from .benchmark import Spec, load_spec
 from .contestant import Contestant, contestant
 from .items import Item
 from .read import Loaded, read_benchmark
-from .regrade import bare, judge_model, probed, regrade
+from .regrade import bare, headline_of, judge_model, probed, regrade, with_judge
 from .settings import EvalSettings, absolute, selected
-from .store import EvalStore, Manifest, write_manifest
+from .store import EvalStore, Manifest, read_items, read_manifest, write_manifest
 from .worker import EvalTally, EvalWorker, Task, who_digest
 
-__all__ = ["OnEvalTally", "evaluate_async", "load_benchmark"]
+__all__ = ["OnEvalTally", "corrected_items", "evaluate_async", "load_benchmark"]
 
 OnEvalTally = Callable[[EvalTally, int], None]
 """Is told how far it is, of how many."""
@@ -52,6 +52,26 @@ def load_benchmark(settings: EvalSettings) -> Loaded:
             f" malformed; see longtake eval check {settings.benchmark}"
         )
     return loaded
+
+
+def corrected_items(root: Path, data: tuple[str, ...]) -> list[Item]:
+    """The questions of the evaluation in ``root`` with the gold that ``data`` hold now. Raises `ConfigError` where one
+    is not there any more, or asks something else: that must be run, not graded."""
+    manifest = read_manifest(root)
+    if manifest is None:
+        raise StoreError(f"there is no evaluation in {root}; give the --out folder of longtake eval run")
+    settings = EvalSettings.model_validate(manifest.told["settings"]).model_copy(update={"data": data})
+    now = {item.sample.id: item for item in load_benchmark(settings).items}
+    corrected = list[Item]()
+    for item in read_items(root):
+        new = now.get(item.sample.id)
+        if new is None or (new.sample.question, new.sample.choices) != (item.sample.question, item.sample.choices):
+            raise ConfigError(
+                f"question {item.sample.id} is {'not in the data' if new is None else 'another one'} now; only gold can"
+                " be corrected without running again"
+            )
+        corrected.append(replace(new, sample=replace(new.sample, video=item.sample.video)))
+    return corrected
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +124,29 @@ async def evaluate_async(
     if not items:
         raise ConfigError(f"no question is left in shard {settings.shard}; the benchmark has {len(loaded.items)}")
     who = contestant(settings.ask, loaded.items)
-    judge = Judge(judge_model(settings.judge)) if settings.judge.model else None
-    models = [*who.models.values(), *([judge.model] if judge else [])]
+    judging = judge_model(settings.judge) if settings.judge.model else None
+    judge = Judge(judging) if judging is not None else None
+    models = [bare(model) for model in (*who.models.values(), judging) if model is not None]
     check_prices(limits, models)
-    headline = _headline(loaded.spec, items, judge is not None)
+    headline = headline_of(loaded.spec, items, judge is not None)
     with locked(out):
         if limits.max_cost_usd is not None or limits.max_tokens is not None:
             limits = replace(limits, spent_before=paid([out / "calls", out / "judge"]))
-        await preflight([bare(model) for model in models])
+        await preflight(dict.fromkeys(models))
         probes = await probed(judge, out)
-        manifest = _manifest(settings, loaded, who, judge, headline, probes)
+        manifest = _manifest(settings, loaded, who)
+        if judge is not None:
+            manifest = with_judge(manifest, judge, probes)
         write_manifest(out, manifest, items, change=change)
         tasks = [Task(item, epoch) for epoch in range(settings.epochs) for item in items]
         watch = _Watch(limits, len(tasks), on_tally)
         plan = _Plan(out, settings, loaded.spec, headline, loaded.items, limits, fsync)
         try:
             given_up = await (compute or Local()).map(plan, tasks, watch)
-        finally:
-            metrics = await regrade(out)
+        except LongtakeError:
+            await regrade(out)
+            raise
+        metrics = await regrade(out)
         if watch.stopped is not None and watch.tally.done < len(tasks):
             raise watch.stopped
         if given_up:
@@ -150,17 +175,7 @@ class _Watch:
         return self.stopped is None
 
 
-def _headline(spec: Spec, items: Sequence[Item], has_judge: bool) -> str:
-    """The column reported first: the benchmark's, or the judge's where answers are in words and there is one."""
-    kinds = {item.kind for item in items}
-    if spec.scoring.headline != "judge" and not (has_judge and kinds == {"text"}):
-        return spec.scoring.headline
-    return "judge" if has_judge else "lenient"
-
-
-def _manifest(
-    settings: EvalSettings, loaded: Loaded, who: Contestant, judge: Judge | None, headline: str, probes: Probes | None
-) -> Manifest:
+def _manifest(settings: EvalSettings, loaded: Loaded, who: Contestant) -> Manifest:
     use_text = settings.subtitles is not False
     pinned: dict[str, JSON] = {
         "benchmark": loaded.spec.name,
@@ -174,21 +189,11 @@ def _manifest(
         "gold_given": who.gold,
         "provenance": dict(loaded.provenance),
         "settings": cast("JSON", settings.model_dump(mode="json")),
-        "headline": headline,
         "endpoints": {role: str(getattr(bare(m), "base_url", "in this process")) for role, m in who.models.items()},
         "num_rows": loaded.num_rows,
         "num_malformed": len(loaded.malformed),
         "num_duplicates": len(loaded.duplicates),
         "versions": _versions(),
-        "judge": None
-        if judge is None
-        else {
-            "name": judge.name,
-            "model": model_identity(judge.model),
-            "identity": judge.identity,
-            "prompt": judge.prompt_digest,
-            "probes": None if probes is None else [probes.num_right, probes.num_cases, list(probes.missed)],
-        },
     }
     return Manifest(pinned, told)
 

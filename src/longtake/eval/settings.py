@@ -60,14 +60,16 @@ class EvalSettings(BaseModel):
         return value
 
 
-def read_eval_settings(values: Mapping[str, Any], ask: Mapping[str, Any]) -> EvalSettings:
-    """From plain values; ``ask`` are those of `AskSettings`. Raises `ConfigError` naming what is wrong."""
-    checked = read_settings({"cache": False, **ask})
+def read_eval_settings(values: Mapping[str, Any]) -> EvalSettings:
+    """From plain values; what is no setting of the evaluation is one of `AskSettings`. Raises `ConfigError`."""
+    own = {name: value for name, value in values.items() if name in EvalSettings.model_fields and name != "ask"}
+    ask = read_settings({"cache": False, **{name: value for name, value in values.items() if name not in own}})
     try:
-        return EvalSettings(**values, ask=checked)
+        return EvalSettings(**own, ask=ask)
     except ValidationError as e:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in e.errors())
-        raise ConfigError(f"wrong settings: {wrong}") from e
+        known = ", ".join(name for name in EvalSettings.model_fields if name != "ask")
+        raise ConfigError(f"wrong settings: {wrong}. The settings are {known}, and those of longtake ask") from e
 
 
 def selected(items: Sequence[Item], settings: EvalSettings) -> list[Item]:

@@ -20,6 +20,7 @@ from ..errors import ConfigError, LongtakeError, SpanError
 from ..types import Trace
 from .arguments import new_run_folder, read_arguments, split_choices
 from .data import data_app
+from .evaluation import eval_app
 from .looking import JsonOption, VideoArgument, add_to
 from .show import LiveRun, answer_json, cost_line, print_answer
 from .terminal import err, out, print_json, progress
@@ -167,6 +168,7 @@ def demo(
 
 add_to(app)
 app.add_typer(data_app, name="data")
+app.add_typer(eval_app, name="eval")
 
 
 @app.command(epilog="[bold]Example[/]\n\nOPENAI_BASE_URL=http://localhost:8000/v1 longtake doctor")

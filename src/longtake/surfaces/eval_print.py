@@ -1,0 +1,94 @@
+"""The numbers of evaluations on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from .show import plural
+from .terminal import out
+
+if TYPE_CHECKING:
+    from ..eval.check import Check
+
+__all__ = ["print_check", "print_comparison", "print_metrics"]
+
+MAX_LISTED = 20
+TABLE_WIDTH = 140
+"""A row is not cut off for the sake of a narrow terminal."""
+
+
+def print_metrics(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """A table of the runs; then, run by run, what has no verdict and what else one must know."""
+    from ..eval.table import percent, table
+
+    head, *rows = table(runs)
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for number, name in enumerate(head):
+        shown.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+    for row in rows:
+        shown.add_row(*map(escape, row))
+    out.print(shown, width=max(out.width, TABLE_WIDTH), crop=False)
+    for name, metrics in runs:
+        before = f"{escape(name)}: " if len(runs) > 1 else ""
+        for line in _notes(metrics, percent):
+            out.print(f"[dim]{before}{escape(line)}[/]", soft_wrap=True)
+
+
+def _notes(metrics: Mapping[str, Any], percent: Any) -> list[str]:
+    settings, headline = metrics["settings"], metrics["headline"]
+    lines = list[str]()
+    if headline["why"]:
+        lines.append(f"no headline: {headline['why']}")
+    if settings.get("gold_given"):
+        lines.append(f"made with gold: it was given {settings['gold_given']}")
+    causes = ", ".join(f"{count} {cause}" for cause, count in metrics["no_verdict"].items() if count)
+    if causes:
+        low, high = metrics["bounds"][headline["column"]]
+        lines.append(f"no verdict: {causes}; counted as wrong {percent(low)} %, as right {percent(high)} %")
+    if metrics["unreadable"]:
+        lines.append(f"{plural(metrics['unreadable'], 'reply')} without a readable answer, counted as wrong")
+    for measure, found in metrics["measures"].items():
+        lines.append(f"{measure}: {percent(found['mean'])} ({percent(found['interval'])}), n = {found['n']}")
+    return lines
+
+
+def print_check(found: Check) -> None:
+    for line in found.lines():
+        out.print(escape(line), soft_wrap=True)
+    for problem in found.problems[:MAX_LISTED]:
+        out.print(f"[red]problem[/]  {escape(problem)}", soft_wrap=True)
+    if (more := len(found.problems) - MAX_LISTED) > 0:
+        out.print(f"and {plural(more, 'other problem')}, see --json")
+    if not found.problems:
+        out.print("[green]ok[/]")
+
+
+def print_comparison(first: str, second: str, found: Mapping[str, Any]) -> None:
+    """``found`` is what `compare` made of the two."""
+    from ..eval.table import percent
+
+    out.print(f"{found['column']}, {plural(found['n'], 'pair')} on {plural(found['num_videos'], 'video')}")
+    out.print(f"{escape(first)}  {percent(found['mean_a'])} %")
+    out.print(f"{escape(second)}  {percent(found['mean_b'])} %")
+    p = "" if found["p"] is None else f", p = {found['p']:.4f}"
+    out.print(f"difference  {percent(found['difference'])} points ({percent(found['interval'])}){p}", soft_wrap=True)
+    if exact := found["mcnemar"]:
+        out.print(
+            f"McNemar  only {escape(first)} right: {exact['only_a']}, only {escape(second)} right: {exact['only_b']},"
+            f" both: {exact['both_right']}, neither: {exact['both_wrong']}; exact p = {exact['p_exact']:.4f}"
+            + ("" if exact["independent"] else " (questions share videos, which this test does not know)"),
+            soft_wrap=True,
+        )
+    left_out = sum(found["no_verdict"].values())
+    if left_out:
+        low_high = percent(found["bounds"])
+        out.print(f"{plural(left_out, 'pair')} without a verdict left out; with them the difference is {low_high}")
+    for name, which in ((first, "a"), (second, "b")):
+        if count := found["unpaired"][which]["n"]:
+            out.print(f"{plural(count, 'question')} only in {escape(name)}, left out")
+    if count := found["changed"]["n"]:
+        out.print(f"[red]{plural(count, 'question')} of the same id are not the same question, left out[/]")
