@@ -25,7 +25,7 @@ LAYERS = {
             ["media"],
             ["types", "clock", "prompts"],
             ["registry", "store", "changes"],
-            ["ledger", "compute"],
+            ["ledger", "compute", "page"],
             ["video", "models"],
             ["agents", "scoring"],
             ["datagen", "eval"],

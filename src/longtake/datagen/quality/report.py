@@ -6,17 +6,15 @@ Data reach the page as JSON that its script sets as text, so nothing a model wro
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
 import orjson
 
 from ...agents.prompt import LETTERS
+from ...page.assemble import assemble
 from ...store import write_atomic
 from ...types import JSON
 from ..export.items import Item, read_item
@@ -48,7 +46,7 @@ def write_report(records: Iterable[Record], out: Path, *, sample: int, root: Pat
         "columns": {name: column for name, column in columns.items() if any(v is not None for v in _list(column))},
         "sample": sample_of(ordered, items, measures, sample, root),
     }
-    write_atomic(out, _page(data).encode())
+    write_atomic(out, assemble("longtake.datagen.quality", data).encode())
 
 
 def _measured(records: Sequence[Record]) -> tuple[list[Item], list[Measures]]:
@@ -99,26 +97,3 @@ def _short(value: float | None) -> JSON:
 
 def _list(value: JSON) -> list[JSON]:
     return value if isinstance(value, list) else []
-
-
-def _page(data: Mapping[str, JSON]) -> str:
-    """The page with its style, its script and the data in it; only that style and that script may act."""
-    parts = files("longtake.datagen.quality") / "page"
-    style, script, page = (
-        (parts / name).read_text(encoding="utf-8") for name in ("report.css", "report.js", "report.html")
-    )
-    held = orjson.dumps(data).decode().replace("<", "\\u003c")
-    fields = {
-        "@@STYLE_HASH@@": _hash(style),
-        "@@SCRIPT_HASH@@": _hash(script),
-        "@@STYLE@@": style,
-        "@@SCRIPT@@": script,
-    }
-    for name, text in fields.items():
-        page = page.replace(name, text)
-    before, _, after = page.partition("@@DATA@@")  # last, since the data may hold anything
-    return before + held + after
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
