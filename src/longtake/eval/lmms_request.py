@@ -1,0 +1,71 @@
+"""What a task of lmms-eval asks: its chat messages and generation settings as one question about one video. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigError
+
+__all__ = ["Request", "read_messages", "read_request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question of a task. ``id`` names it in messages; ``until`` are strings that end an answer; ``repeat`` counts
+    the times that the same question is asked in one run."""
+
+    id: str
+    video: str
+    question: str
+    temperature: float | None = None
+    max_tokens: int | None = None
+    until: tuple[str, ...] = ()
+    repeat: int = 0
+
+
+def read_messages(messages: Any, name: str) -> tuple[str, str]:
+    """(video, question) of a task's chat messages: their text is the question as it stands.
+
+    Raises `ConfigError`, naming the question by ``name``, unless they are about one whole video file."""
+    videos, texts = list[str](), list[str]()
+    for message in messages or ():
+        if message["role"] not in ("system", "user"):
+            raise ConfigError(f"{name}: its examples ({message['role']} messages) cannot be shown; use --num_fewshot 0")
+        content = message["content"]
+        for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+            if part["type"] == "text":
+                texts.append(part["text"])
+            elif part["type"] == "video" and isinstance(part["url"], str):
+                if part.get("start_time") is not None or part.get("end_time") is not None:
+                    raise ConfigError(f"{name}: it is about a part of a video; longtake is asked about whole files")
+                videos.append(part["url"])
+            else:
+                raise ConfigError(f"{name}: it shows {part['type']} data; longtake answers questions about video files")
+    if len(videos) != 1:
+        raise ConfigError(f"{name}: it is about {len(videos)} videos; longtake answers questions about one")
+    question = "\n\n".join(texts)
+    if not question.strip():
+        raise ConfigError(f"{name}: it has no text, so nothing is asked")
+    return videos[0], question
+
+
+def read_request(messages: Any, wishes: Mapping[str, Any], *, id: str, repeat: int) -> Request:
+    """A question from chat messages and lmms-eval's generation settings (``until``, ``max_new_tokens``, ...).
+
+    Settings that the agent's models do not take (beams, top_p) are left out. Raises `ConfigError`."""
+    video, question = read_messages(messages, id)
+    until = wishes.get("until") or ()
+    temperature = wishes.get("temperature")
+    if temperature is None and wishes.get("do_sample") is False:
+        temperature = 0.0
+    return Request(
+        id,
+        video,
+        question,
+        None if temperature is None else float(temperature),
+        int(wishes.get("max_new_tokens") or wishes.get("max_gen_toks") or 0) or None,
+        (until,) if isinstance(until, str) else tuple(until),
+        repeat,
+    )
