@@ -48,20 +48,26 @@ def fetch(hub: Hub, also: Sequence[str] = ()) -> Fetched:
         paths = [Path(_download(api, hub.repo, name, commit)) for name in names]
     except OfflineModeIsEnabled as e:
         raise ConfigError(f"{where} cannot be fetched: HF_HUB_OFFLINE is set; give --data with local files") from e
-    except HfHubHTTPError as e:
+    except ConfigError:
+        raise
+    except _errors_of(HfHubHTTPError) as e:
+        said = str(e).strip().splitlines() or [type(e).__name__]
         raise ConfigError(
-            f"{where} cannot be fetched: {e}; check the name and revision, log in (`hf auth login`) where the data "
-            "need consent, or give --data with local files"
+            f"{where} cannot be fetched: {said[0]}; check the name and the revision, log in (hf auth login) where the "
+            "data ask for consent, or give --data with local files"
         ) from e
-    except (OSError, ValueError) as e:
-        if isinstance(e, ConfigError):
-            raise
-        raise ConfigError(f"{where} cannot be reached: {e}; give --data with local files") from e
     return Fetched(commit, tuple(paths), tuple(names))
 
 
 def _download(api: Any, repo: str, name: str, commit: str) -> str:
     return api.hf_hub_download(repo, name, repo_type="dataset", revision=commit)
+
+
+def _errors_of(http: type[Exception]) -> tuple[type[Exception], ...]:
+    """What `huggingface_hub` raises: its own error for a status, the base of its HTTP client's errors (which client
+    that is differs between versions), and what the file system or a wrong name gives."""
+    bases = tuple(base for base in http.__mro__ if issubclass(base, Exception) and base is not Exception)
+    return (*bases, OSError, ValueError)
 
 
 def choose(hub: Hub, listed: Sequence[str], card: Mapping[str, Any]) -> list[str]:
