@@ -1,0 +1,272 @@
+"""Looks a benchmark over before anything is spent on it: what was read, what is missing, what guessing would score.
+
+Says what it finds and what to do about it; changes nothing and calls no model.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from statistics import median
+
+from ..errors import VideoError
+from ..types import JSON
+from ..video.decode import Video
+from .hub import names_split
+from .items import Item, Malformed
+from .read import Duplicate, Loaded
+
+__all__ = ["Check", "check_benchmark"]
+
+
+_SHOWN = 5
+_OVER_SECONDS = 1.0
+"""Durations in headers are not exact, and spans are rounded: so much past the end is not a wrong span."""
+_SKEWED = 1.5
+_CHECK_PIXELS = 64 * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was found. Shares are in [0, 1]; ``undecodable``: video -> why; None where no video was opened.
+
+    ``expected_rows`` is the published count, ``repeated`` the groups of ids that ask the same of the same video,
+    ``spans_outside`` the ids of questions whose gold lies past the end of their video."""
+
+    name: str
+    num_rows: int
+    num_items: int
+    expected_rows: int | None
+    malformed: Sequence[Malformed]
+    duplicates: Sequence[Duplicate]
+    notes: Sequence[Malformed]
+    repeated: Sequence[Sequence[str]]
+    kinds: Mapping[str, int]
+    num_without_gold: int
+    answer_prior: Mapping[str, float]
+    chance: float | None
+    num_options: Mapping[int, int]
+    num_videos: int
+    questions_per_video: tuple[int, float, int]
+    missing: Sequence[str]
+    ambiguous: Mapping[str, str]
+    num_subtitles: int | None
+    num_gold_spans: int
+    undecodable: Mapping[str, str] | None = None
+    spans_outside: Sequence[str] = ()
+    provenance: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
+
+    @property
+    def constant(self) -> tuple[str, float] | None:
+        """The answer that is right most often, and how often always giving it would be right."""
+        return max(self.answer_prior.items(), key=lambda pair: pair[1]) if self.answer_prior else None
+
+    @property
+    def num_found(self) -> int:
+        return self.num_videos - len(self.missing) - len(self.ambiguous)
+
+    @property
+    def problems(self) -> list[str]:
+        """What should be seen to before a run, one sentence each with the next step; the worst first."""
+        return [*self._of_rows(), *self._of_videos(), *self._of_gold()]
+
+    def _of_rows(self) -> list[str]:
+        found = list[str]()
+        if not self.num_items:
+            found.append("no row can be used; is this the right benchmark for these data?")
+        if self.malformed:
+            first = self.malformed[0]
+            found.append(
+                f"{len(self.malformed)} of {self.num_rows} rows are malformed and will not be asked, the first "
+                f"{first.source}:{first.row}: {first.reason}; mend the rows, or name the fields in a TOML file"
+            )
+        if self.expected_rows is not None and self.num_rows != self.expected_rows:
+            found.append(
+                f"{self.num_rows} rows were read and {self.expected_rows} are published; numbers of another set of "
+                "questions cannot be compared: check the split and the revision"
+            )
+        if self.duplicates:
+            found.append(f"{len(self.duplicates)} rows repeat another row and are asked once")
+        if self.repeated:
+            some = ", ".join("=".join(ids) for ids in self.repeated[:_SHOWN])
+            found.append(f"{len(self.repeated)} questions stand under several ids and count each time: {some}")
+        return found
+
+    def _of_videos(self) -> list[str]:
+        found = list[str]()
+        if self.missing:
+            some = ", ".join(self.missing[:_SHOWN])
+            found.append(
+                f"{len(self.missing)} of {self.num_videos} videos are missing: {some}; give their folder with --videos"
+            )
+        found += [f"{why}" for why in list(self.ambiguous.values())[:_SHOWN]]
+        if self.undecodable:
+            name, why = next(iter(self.undecodable.items()))
+            found.append(f"{len(self.undecodable)} videos cannot be decoded, such as {name}: {why}; fetch them again")
+        if self.num_subtitles == 0:
+            found.append("no video has subtitles; give their folder or file with --subtitles, or run without them")
+        elif self.num_subtitles is not None and self.num_subtitles < self.num_found:
+            missing = self.num_found - self.num_subtitles
+            found.append(f"{missing} of {self.num_found} videos have no subtitles; they will be asked without")
+        return found
+
+    def _of_gold(self) -> list[str]:
+        found = list[str]()
+        if self.num_without_gold:
+            found.append(
+                f"{self.num_without_gold} of {self.num_items} questions have no answer in the data: they can be asked, "
+                "and get no verdict; hand their predictions in where the answers are kept"
+            )
+        if self.spans_outside:
+            some = ", ".join(self.spans_outside[:_SHOWN])
+            found.append(
+                f"{len(self.spans_outside)} gold spans end after their video: {some}; is it the right video, uncut?"
+            )
+        if (best := self.constant) and self.chance is not None and best[1] > _SKEWED * self.chance:
+            found.append(
+                f"always answering {best[0]} scores {best[1]:.1%}, chance is {self.chance:.1%}; hold accuracy against "
+                "the baseline `constant`"
+            )
+        return found
+
+    def as_json(self) -> dict[str, JSON]:
+        """All of it, for ``--json``."""
+        low, mid, high = self.questions_per_video
+        best = self.constant
+        return {
+            "benchmark": self.name,
+            "num_rows": self.num_rows,
+            "num_items": self.num_items,
+            "expected_rows": self.expected_rows,
+            "malformed": [_row(row) for row in self.malformed],
+            "duplicates": [{"source": row.source, "row": row.row, "id": row.id} for row in self.duplicates],
+            "notes": [_row(row) for row in self.notes],
+            "repeated": [[*ids] for ids in self.repeated],
+            "kinds": {**self.kinds},
+            "num_without_gold": self.num_without_gold,
+            "answer_prior": {**self.answer_prior},
+            "constant": None if best is None else {"answer": best[0], "accuracy": best[1]},
+            "chance": self.chance,
+            "num_options": {str(number): count for number, count in self.num_options.items()},
+            "num_videos": self.num_videos,
+            "num_videos_found": self.num_found,
+            "questions_per_video": {"min": low, "median": mid, "max": high},
+            "missing": [*self.missing],
+            "ambiguous": {**self.ambiguous},
+            "undecodable": None if self.undecodable is None else {**self.undecodable},
+            "num_subtitles": self.num_subtitles,
+            "num_gold_spans": self.num_gold_spans,
+            "spans_outside": [*self.spans_outside],
+            "provenance": {**self.provenance},
+            "problems": [*self.problems],
+        }
+
+
+def check_benchmark(
+    loaded: Loaded,
+    decode: bool = False,
+    *,
+    num_threads: int = 4,
+    deadline_seconds: float = 30.0,
+    isolate: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Check:
+    """Looks over what was read. With ``decode`` a picture of every video is decoded, ``num_threads`` at a time, each
+    within ``deadline_seconds``, and gold spans are held against the durations; ``on_progress`` is told (done, all)."""
+    items = loaded.items
+    by_video = Counter(item.video_id for item in items)
+    names = {item.video_name: item.sample.video for item in items}
+    choices = [item for item in items if item.kind == "choice"]
+    letters = Counter(item.sample.target for item in choices if item.sample.target)
+    undecodable, durations = None, dict[str, float]()
+    if decode:
+        paths = sorted({path for path in names.values() if path})
+        fps = loaded.spec.frame_fps
+        undecodable, durations = _opened(paths, fps, num_threads, deadline_seconds, isolate, on_progress)
+    counts = sorted(by_video.values()) or [0]
+    return Check(
+        name=loaded.spec.name,
+        num_rows=loaded.num_rows,
+        num_items=len(items),
+        expected_rows=_expected(loaded),
+        malformed=loaded.malformed,
+        duplicates=loaded.duplicates,
+        notes=loaded.notes,
+        repeated=_repeated(items),
+        kinds=dict(Counter(item.kind for item in items).most_common()),
+        num_without_gold=sum(not item.sample.target for item in items),
+        answer_prior={letter: letters[letter] / letters.total() for letter in sorted(letters)},
+        chance=sum(1 / len(item.sample.choices) for item in choices) / len(choices) if choices else None,
+        num_options=dict(sorted(Counter(len(item.sample.choices) for item in choices).items())),
+        num_videos=len(names),
+        questions_per_video=(counts[0], float(median(counts)), counts[-1]),
+        missing=sorted(name for name, path in names.items() if not path and name not in loaded.ambiguous),
+        ambiguous=loaded.ambiguous,
+        num_subtitles=loaded.num_subtitles,
+        num_gold_spans=sum(bool(item.sample.target_spans) for item in items),
+        undecodable=undecodable,
+        spans_outside=[item.sample.id for item in items if _is_outside(item, durations)],
+        provenance=loaded.provenance,
+    )
+
+
+def _row(row: Malformed) -> dict[str, JSON]:
+    return {"source": row.source, "row": row.row, "reason": row.reason}
+
+
+def _expected(loaded: Loaded) -> int | None:
+    """The published number of rows of the splits that were read, as the names of the files or the settings say."""
+    counts = loaded.spec.expected_rows
+    files = loaded.provenance.get("files")
+    names = [str(file["name"]) for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+    said = [{split for split in counts if names_split(name.rsplit("/", 1)[-1], split)} for name in names]
+    if said and all(said):
+        return sum(counts[split] for split in set[str]().union(*said))
+    if len(counts) == 1:
+        return next(iter(counts.values()))
+    return counts.get(str(loaded.provenance.get("split")))
+
+
+def _repeated(items: Sequence[Item]) -> list[list[str]]:
+    groups = dict[object, list[str]]()
+    for item in items:
+        sample = item.sample
+        said = (item.video_id, sample.question, sample.choices, sample.target, sample.target_spans)
+        groups.setdefault(said, []).append(sample.id)
+    return [ids for ids in groups.values() if len(ids) > 1]
+
+
+def _is_outside(item: Item, durations: Mapping[str, float]) -> bool:
+    duration = durations.get(item.sample.video)
+    return duration is not None and any(span.end > duration + _OVER_SECONDS for span in item.sample.target_spans)
+
+
+def _opened(
+    paths: Sequence[str],
+    frame_fps: float | None,
+    num_threads: int,
+    deadline_seconds: float,
+    isolate: bool,
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[dict[str, str], dict[str, float]]:
+    """What cannot be decoded and why, and the durations of the rest."""
+
+    def open_one(path: str) -> float:
+        video = Video.open(path, deadline_seconds=deadline_seconds, isolate=isolate, frame_fps=frame_fps)
+        video.frames_at([0.0], max_pixels=_CHECK_PIXELS)  # says so where a file hangs, which check() lets pass
+        video.check()
+        return video.info.duration_seconds
+
+    wrong, durations = dict[str, str](), dict[str, float]()
+    with ThreadPoolExecutor(max(1, num_threads)) as pool:
+        waiting = {pool.submit(open_one, path): path for path in paths}
+        for done, future in enumerate(as_completed(waiting), start=1):
+            try:
+                durations[waiting[future]] = future.result()
+            except VideoError as e:
+                wrong[waiting[future]] = str(e)
+            if on_progress is not None:
+                on_progress(done, len(paths))
+    return dict(sorted(wrong.items())), durations
