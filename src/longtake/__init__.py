@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .agents.ask import AskSettings, ask_async
     from .agents.loop import Agent, OnEvent
     from .errors import LongtakeError
-    from .types import Answer, Evidence, Frames, Message, Model, Sample, Score, TimeSpan, Trace, Turn, VideoInfo
+    from .types import JSON, Answer, Evidence, Frames, Message, Model, Sample, Score, TimeSpan, Trace, Turn, VideoInfo
     from .video.decode import Video
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "VideoInfo",
     "ask",
     "ask_async",
+    "evaluate",
 ]
 
 _HOMES = {
@@ -64,17 +65,8 @@ def ask(
     import asyncio
 
     from .agents.ask import ask_async
-    from .errors import ConfigError
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
-        raise ConfigError(
-            "an event loop is running here (a notebook?): use 'await ask_async(...)' in place of 'ask(...)'"
-        )
-
+    _check_no_loop("ask(...)", "await ask_async(...)")
     return asyncio.run(
         ask_async(
             video,
@@ -88,6 +80,35 @@ def ask(
             on_event=on_event,
         )
     )
+
+
+def evaluate(benchmark: str, out: str | Path, **settings: Any) -> dict[str, JSON]:
+    """Measures an agent on a benchmark with ``out`` as the folder, as ``longtake eval run`` does; gives `metrics.json`.
+
+    ``settings`` are those of `longtake.eval.settings.EvalSettings` and `AskSettings` by name: ``data=["rows.jsonl"],
+    videos="films", agent="direct", model="openai:M", judge={"model": "openai:J"}, limit=100``. Given again, it goes on
+    where it stopped. Raises as `longtake.eval.run.evaluate_async`, which is this for callers with an event loop."""
+    import asyncio
+    from pathlib import Path
+
+    from .eval.run import evaluate_async
+    from .eval.settings import read_eval_settings
+
+    _check_no_loop("evaluate(...)", "await longtake.eval.run.evaluate_async(...)")
+    return asyncio.run(evaluate_async(read_eval_settings({"benchmark": benchmark, **settings}), Path(out)))
+
+
+def _check_no_loop(called: str, instead: str) -> None:
+    """Raises `ConfigError` in a place where nothing can be run to its end, such as a notebook."""
+    import asyncio
+
+    from .errors import ConfigError
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise ConfigError(f"an event loop is running here (a notebook?): use '{instead}' in place of '{called}'")
 
 
 def __getattr__(name: str) -> Any:
