@@ -1,4 +1,4 @@
-"""Other ways to send many requests with a picture each, for `data_throughput`. Not a benchmark itself.
+"""Other ways to send many requests with a picture each, for `data_throughput` and `eval_throughput`. Not a benchmark itself.
 
 None of them keeps what came back as a run does: each appends the replies to one file, or leaves them in memory.
 """
@@ -45,6 +45,28 @@ def with_requests(job: Job) -> None:
             reply.raise_for_status()
             with lock:
                 out.write(json.dumps(reply.json()) + "\n")
+                out.flush()
+
+        list(pool.map(once, requests_of(job)))
+
+
+def with_openai_threads(job: Job) -> None:
+    """A pool of ``at_once`` threads and one `OpenAI` client, as LongVideoAgent's evaluation has it."""
+    from httpx import Limits
+    from openai import DefaultHttpxClient, OpenAI
+
+    limits = Limits(max_connections=job.at_once, max_keepalive_connections=job.at_once)
+    lock = threading.Lock()
+    with (
+        (job.folder / "replies.jsonl").open("w") as out,
+        OpenAI(base_url=job.url, api_key="none", http_client=DefaultHttpxClient(limits=limits)) as client,
+        ThreadPoolExecutor(job.at_once) as pool,
+    ):
+
+        def once(picture: Path) -> None:
+            reply = client.chat.completions.create(**body(picture))
+            with lock:
+                out.write(reply.model_dump_json() + "\n")
                 out.flush()
 
         list(pool.map(once, requests_of(job)))
