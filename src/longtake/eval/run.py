@@ -38,7 +38,7 @@ OnEvalTally = Callable[[EvalTally, int], None]
 
 def load_benchmark(settings: EvalSettings) -> Loaded:
     """The benchmark that ``settings`` name, read. Raises `ConfigError`."""
-    loaded = read_benchmark(
+    return read_benchmark(
         load_spec(settings.benchmark),
         settings.data or None,
         videos=Path(settings.videos) if settings.videos else None,
@@ -46,12 +46,6 @@ def load_benchmark(settings: EvalSettings) -> Loaded:
         split=settings.split,
         subtitles=Path(settings.subtitles) if isinstance(settings.subtitles, str) else settings.subtitles,
     )
-    if not loaded.items:
-        raise ConfigError(
-            f"no question of {loaded.spec.title} can be used: {loaded.num_rows} rows, {len(loaded.malformed)}"
-            f" malformed; see longtake eval check {settings.benchmark}"
-        )
-    return loaded
 
 
 def corrected_items(root: Path, data: tuple[str, ...]) -> list[Item]:
@@ -120,6 +114,11 @@ async def evaluate_async(
     there; what was answered by then is kept."""
     limits, out = limits or Limits(), Path(absolute(str(out)))
     loaded = await asyncio.to_thread(load_benchmark, settings)
+    if not loaded.items:
+        raise ConfigError(
+            f"no question of {loaded.spec.title} can be used: {loaded.num_rows} rows, {len(loaded.malformed)}"
+            f" malformed; see longtake eval check {settings.benchmark}"
+        )
     items = selected(loaded.items, settings)
     if not items:
         raise ConfigError(f"no question is left in shard {settings.shard}; the benchmark has {len(loaded.items)}")

@@ -57,8 +57,28 @@ def _notes(metrics: Mapping[str, Any], percent: Any) -> list[str]:
 
 
 def print_check(found: Check) -> None:
-    for line in found.lines():
-        out.print(escape(line), soft_wrap=True)
+    low, middle, high = found.questions_per_video
+    kinds = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
+    out.print(f"rows       {found.num_rows}: {found.num_items} questions ({kinds}), {len(found.malformed)} malformed,")
+    out.print(f"           {plural(len(found.duplicates), 'duplicate')}, {found.num_without_gold} without an answer")
+    for row in found.malformed[:MAX_LISTED]:
+        out.print(f"  malformed  {escape(f'{row.source}:{row.row}: {row.reason}')}", soft_wrap=True)
+    opened = "not opened" if found.undecodable is None else f"{len(found.undecodable)} cannot be decoded"
+    out.print(
+        f"videos     {found.num_videos}: {found.num_found} found, {len(found.missing)} missing,"
+        f" {len(found.ambiguous)} ambiguous, {opened}; {low} to {high} questions each, in the middle {middle:g}",
+        soft_wrap=True,
+    )
+    if found.num_subtitles is not None:
+        out.print(f"subtitles  {found.num_subtitles} of {found.num_found} videos")
+    if found.answer_prior:
+        prior = ", ".join(f"{answer} {share:.1%}" for answer, share in found.answer_prior.items())
+        chance = "" if found.chance is None else f"; chance {found.chance:.1%}"
+        out.print(f"answers    {escape(prior)}{chance}", soft_wrap=True)
+    if found.num_gold_spans:
+        out.print(f"gold spans {found.num_gold_spans}, {len(found.spans_outside)} past the end of their video")
+    for row in found.notes[:MAX_LISTED]:
+        out.print(f"  note  {escape(f'{row.source}:{row.row}: {row.reason}')}", soft_wrap=True)
     for problem in found.problems[:MAX_LISTED]:
         out.print(f"[red]problem[/]  {escape(problem)}", soft_wrap=True)
     if (more := len(found.problems) - MAX_LISTED) > 0:
