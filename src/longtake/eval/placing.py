@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import AmbiguousVideoError, VideoError
+from ..errors import AmbiguousVideoError, VideoError, VideoNotFoundError
 from ..media import Chapter, TimeSpan
 from ..video.frame_folder import EPISODE_SUFFIX, probe_frames
 from .benchmark import Spec
 from .drafts import Draft
 from .items import Item, Malformed
+from .subtitle_files import SubtitleSource
 from .videos import VideoFinder
 
 __all__ = ["Placing"]
@@ -35,10 +36,16 @@ class Placing:
         self._trusts_paths = videos is None
         self._found = dict[str, str]()
         self._chapters = dict[str, Sequence[Chapter]]()
+        self._words = _sources(spec, [each for each in (videos, root) if each is not None], subtitles)
+        self._words_found = dict[tuple[str, str | None, float], str | None]()
         self.ambiguous = dict[str, str]()
         self.notes = list[Malformed]()
-        self.num_subtitles: int | None = None
-        self._subtitles = subtitles
+
+    @property
+    def num_subtitles(self) -> int | None:
+        if not self._words:
+            return None
+        return len({name for (name, _, _), path in self._words_found.items() if path is not None})
 
     def placed(self, draft: Draft) -> Item:
         item = draft.item
@@ -46,7 +53,7 @@ class Placing:
         if name not in self._found:
             self._found[name] = self._find(name)
         video = self._found[name]
-        sample = replace(item.sample, video=video)
+        sample = replace(item.sample, video=video, subtitles=self._words_of(draft))
         if self._spec.spans_in_clip and item.clip is not None and sample.target_spans:
             spans = self._shifted(video, item.clip, sample.target_spans)
             if not spans and video:
@@ -66,6 +73,21 @@ class Placing:
             self.ambiguous[name] = str(e)
             return ""
 
+    def _words_of(self, draft: Draft) -> str | None:
+        key = (draft.item.video_name, draft.subtitles, draft.subtitle_start_seconds)
+        if key not in self._words_found:
+            self._words_found[key] = self._find_words(*key)
+        return self._words_found[key]
+
+    def _find_words(self, name: str, named: str | None, start_seconds: float) -> str | None:
+        for source in self._words:
+            try:
+                if path := source.find(name, named=named, start_seconds=start_seconds):
+                    return str(path)
+            except VideoError as e:
+                self.notes.append(Malformed(name, 0, f"its subtitles are not used: {e}"))
+        return None
+
     def _shifted(self, video: str, clip: str, spans: tuple[TimeSpan, ...]) -> tuple[TimeSpan, ...]:
         """Spans of a clip on the clock of the episode it is part of; none where its place in it is not known."""
         if not video:
@@ -79,6 +101,24 @@ class Placing:
                 start = chapter.span.start
                 return tuple(TimeSpan(start + span.start, start + span.end) for span in spans)
         return ()
+
+
+def _sources(spec: Spec, roots: Sequence[Path], given: Path | bool | None) -> list[SubtitleSource]:
+    """Where subtitles may be: the place that was given, else where the benchmark keeps them, if they are there."""
+    kind, patterns = spec.subtitles.source, spec.subtitles.patterns
+    if given is False:
+        return []
+    if isinstance(given, Path):
+        return [SubtitleSource.open("beside" if kind == "none" else kind, given)]
+    if kind == "none":
+        return []
+    found = list[SubtitleSource]()
+    for root in dict.fromkeys(roots):
+        try:
+            found.append(SubtitleSource.open(kind, root, patterns=patterns))
+        except VideoNotFoundError:
+            continue
+    return found
 
 
 def _chapters_of(video: Path, frame_fps: float | None) -> Sequence[Chapter]:
