@@ -1,4 +1,4 @@
-"""Finds the video that a benchmark's row names, in whichever layout people have it. Opens no video.
+"""Finds the video, or another file, that a benchmark's row names, in whichever layout people have it. Opens no video.
 
 Names come from data and are not trusted: what is found always lies under the root that the user gave. A name that fits
 several different videos is refused, never guessed.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..errors import AmbiguousVideoError, VideoError, VideoNotFoundError
 from ..store import cache_dir, digest, fingerprint, write_atomic
 from ..video.frame_folder import EPISODE_SUFFIX, episode_json, frame_number, natural_key, probe_frames
 
-__all__ = ["VIDEO_SUFFIXES", "VideoFinder"]
+__all__ = ["VIDEO_SUFFIXES", "Entry", "Finder", "VideoFinder", "clip_episode", "spellings"]
 
 VIDEO_SUFFIXES = frozenset(
     ".mp4 .mkv .webm .mov .avi .m4v .mpg .mpeg .ts .mts .m2ts .flv .wmv .3gp .ogv .vob .mxf .gif".split()
@@ -32,8 +32,8 @@ _MAX_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """A video below the root: ``parts`` are its folders and its name."""
+class Entry:
+    """A file or a folder of frames below the root: ``parts`` are its folders and its name."""
 
     parts: tuple[str, ...]
     stem: str
@@ -48,70 +48,76 @@ class _Entry:
 class _Tree:
     """What one scan found, by case-folded name."""
 
-    by_stem: dict[str, list[_Entry]] = field(default_factory=dict[str, list[_Entry]])
-    episodes: dict[str, list[_Entry]] = field(default_factory=dict[str, list[_Entry]])
+    by_stem: dict[str, list[Entry]] = field(default_factory=dict[str, list[Entry]])
+    episodes: dict[str, list[Entry]] = field(default_factory=dict[str, list[Entry]])
     """Frame folders by the episode in their name, and by the folder they lie in."""
-    groups: dict[str, list[_Entry]] = field(default_factory=dict[str, list[_Entry]])
+    groups: dict[str, list[Entry]] = field(default_factory=dict[str, list[Entry]])
     folders: set[str] = field(default_factory=set[str])
 
 
-class VideoFinder:
-    """The videos under ``root``, listed once.
+class Finder:
+    """The files under ``root`` with one of ``suffixes``, listed once; folders of numbered pictures where ``frames``.
 
-    A video is a file, a folder of numbered pictures, or an episode: the folders of its clips, side by side.
-    ``patterns`` say where this benchmark keeps its videos (globs of the path under the root, ``data/*``); of several
-    files that fit a name, those that match the first of them are taken. ``frame_fps`` is the rate of the frame folders
-    that make up an episode. ``links`` names folders that are symbolic links and so were not looked into.
+    ``patterns`` say where this benchmark keeps them (globs of the path under the root, ``data/*``); of several that fit
+    a name, those that match the first of them are taken. ``links`` names folders that are symbolic links and so were
+    not looked into. Raises `VideoNotFoundError` if there is no such folder."""
 
-    Raises `VideoNotFoundError` if there is no such folder."""
-
-    def __init__(self, root: Path, *, patterns: Sequence[str] = (), frame_fps: float = 3.0) -> None:
+    def __init__(self, root: Path, suffixes: Collection[str], *, patterns: Sequence[str], frames: bool) -> None:
         if not root.is_dir():
-            raise VideoNotFoundError(f"there is no folder {root}; give the folder that holds the videos")
+            raise VideoNotFoundError(f"there is no folder {root}; give the folder that holds the files")
         self.root = root
         self.links: list[Path] = []
+        self._suffixes = suffixes
+        self._frames = frames
         self._patterns = tuple(pattern.casefold() for pattern in patterns)
-        self._frame_fps = frame_fps
         self._tree = _Tree()
-        self._made: dict[str, Path] = {}
         for entry in self._scan():
             self._add(entry)
 
-    @property
-    def num_videos(self) -> int:
+    def __len__(self) -> int:
         return sum(map(len, self._tree.by_stem.values()))
 
     def find(self, name: str) -> Path | None:
-        """The file or folder of the video called ``name``, None if there is none.
+        """The file or folder called ``name``, None if there is none.
 
         Tried: the path as given; its leading folders dropped or shards put before it; another extension; another case.
-        Where a folder of the name exists, the video must lie below it. Failing that an episode of this name, which is
-        a small file in the cache that `Video.open` reads. Raises `AmbiguousVideoError` when videos of different
-        content fit equally well."""
+        Where a folder of the name exists, the file must lie below it. Failing that the clips of an episode of this
+        name, joined. Raises `AmbiguousVideoError` when files of different content fit equally well."""
         parts = _parts(name)
         if not parts:
             return None
-        for stems in _spellings(parts[-1]):
+        for stems in spellings(parts[-1], self._suffixes):
             entries = [entry for stem in stems for entry in self._tree.by_stem.get(stem.casefold(), ())]
             if entries := self._below(parts, entries):
-                return self._place(self._only(name, self._best(parts, entries)))
+                return self.place(self._only(name, self._best(parts, entries)))
             if clips := self._clips(name, parts, stems):
-                return self._episode(stems[-1], clips)
+                return self.join(stems[-1], clips)
         return None
+
+    def place(self, entry: Entry) -> Path:
+        return self.root.joinpath(*entry.parts)
+
+    def join(self, name: str, clips: Sequence[Entry]) -> Path:
+        """What stands for the episode ``name`` with these clips, in order."""
+        raise NotImplementedError
+
+    def content(self, entry: Entry) -> str:
+        """Equal for files that are the same. Raises `VideoError` for what cannot be read."""
+        return fingerprint(self.place(entry))
 
     # ------------------------------------------------------------------------------------------------- choosing
 
-    def _below(self, parts: Sequence[str], entries: Iterable[_Entry]) -> list[_Entry]:
+    def _below(self, parts: Sequence[str], entries: Iterable[Entry]) -> list[Entry]:
         """Those below each folder of the name that exists: `a/1.mp4` must not become `b/1.mp4`."""
         folders = {part.casefold() for part in parts[:-1]} & self._tree.folders
         return [entry for entry in entries if folders <= {part.casefold() for part in entry.parts[:-1]}]
 
-    def _best(self, parts: Sequence[str], entries: Sequence[_Entry]) -> list[_Entry]:
+    def _best(self, parts: Sequence[str], entries: Sequence[Entry]) -> list[Entry]:
         ranks = [self._rank(parts, entry) for entry in entries]
         best = max(ranks)
         return [entry for entry, rank in zip(entries, ranks, strict=True) if rank == best]
 
-    def _rank(self, parts: Sequence[str], entry: _Entry) -> tuple[bool, int, int, bool, bool]:
+    def _rank(self, parts: Sequence[str], entry: Entry) -> tuple[bool, int, int, bool, bool]:
         pairs = zip(reversed(parts[:-1]), reversed(entry.parts[:-1]), strict=False)
         num_shared = next((n for n, (a, b) in enumerate(pairs) if a.casefold() != b.casefold()), len(parts))
         path = entry.shown.casefold()
@@ -125,7 +131,7 @@ class VideoFinder:
             bool(entry.parts) and entry.parts[-1] == parts[-1],
         )
 
-    def _only(self, name: str, entries: Sequence[_Entry]) -> _Entry:
+    def _only(self, name: str, entries: Sequence[Entry]) -> Entry:
         """One of ``entries``, which must be one or the same content several times."""
         entries = sorted(entries, key=lambda entry: entry.parts)
         if len(entries) > 1 and len({self._content(entry) for entry in entries}) > 1:
@@ -139,25 +145,19 @@ class VideoFinder:
             raise error
         return entries[0]
 
-    def _content(self, entry: _Entry) -> str:
+    def _content(self, entry: Entry) -> str:
         try:
-            path = self._place(entry)
-            return fingerprint(path) if entry.is_file else probe_frames(path, self._frame_fps).info.fingerprint
+            return self.content(entry)
         except VideoError:  # what cannot be read is like nothing else
             return f"unreadable {entry.shown}"
 
-    def _place(self, entry: _Entry) -> Path:
-        return self.root.joinpath(*entry.parts)
-
-    # ------------------------------------------------------------------------------------------------- episodes
-
-    def _clips(self, name: str, parts: Sequence[str], stems: Sequence[str]) -> list[_Entry]:
+    def _clips(self, name: str, parts: Sequence[str], stems: Sequence[str]) -> list[Entry]:
         """The clips of an episode in order: by the names of the clips, else all in the one folder of this name."""
         for index in (self._tree.episodes, self._tree.groups):
             found = [entry for stem in stems for entry in index.get(stem.casefold(), ())]
             if index is self._tree.groups and len({entry.parts[:-1] for entry in found}) > 1:
                 found = self._best(parts, found)
-            by_name: dict[str, list[_Entry]] = {}
+            by_name: dict[str, list[Entry]] = {}
             for entry in self._below(parts, found):
                 by_name.setdefault(entry.stem.casefold(), []).append(entry)
             if by_name:
@@ -165,19 +165,9 @@ class VideoFinder:
                 return sorted(clips, key=lambda entry: natural_key(entry.stem))
         return []
 
-    def _episode(self, name: str, clips: Sequence[_Entry]) -> Path:
-        data = episode_json([(clip.stem, self._place(clip).absolute()) for clip in clips], self._frame_fps)
-        key = digest(data.decode())[:16]
-        if key not in self._made:
-            path = cache_dir("episodes", key) / f"{name}{EPISODE_SUFFIX}"
-            if not path.exists():
-                write_atomic(path, data)
-            self._made[key] = path
-        return self._made[key]
-
     # ------------------------------------------------------------------------------------------------- scanning
 
-    def _scan(self) -> Iterator[_Entry]:
+    def _scan(self) -> Iterator[Entry]:
         waiting: list[tuple[str, ...]] = [()]
         while waiting:
             parts = waiting.pop()
@@ -185,9 +175,9 @@ class VideoFinder:
             yield from found
             waiting += folders
 
-    def _list(self, parts: tuple[str, ...]) -> tuple[list[_Entry], list[tuple[str, ...]]]:
+    def _list(self, parts: tuple[str, ...]) -> tuple[list[Entry], list[tuple[str, ...]]]:
         """The videos in one folder and its folders. One that cannot be read holds nothing."""
-        found: list[_Entry] = []
+        found: list[Entry] = []
         folders: list[tuple[str, ...]] = []
         num_frames = 0
         try:
@@ -199,40 +189,72 @@ class VideoFinder:
                         num_frames += 1
                         if num_frames >= _ENOUGH_FRAMES and not found and not folders:
                             break
-                    elif (stem := _video_stem(item.name)) is not None and item.is_file():
-                        found.append(_Entry((*parts, item.name), stem, True))
+                    elif (stem := _stem(item.name, self._suffixes)) is not None and item.is_file():
+                        found.append(Entry((*parts, item.name), stem, True))
                     elif item.is_dir(follow_symlinks=False):
                         folders.append((*parts, item.name))
                     elif item.is_symlink() and item.is_dir():
                         self.links.append(Path(item.path))
         except OSError:
             return found, folders
-        if num_frames and not found and not folders:
-            found.append(_Entry(parts, parts[-1] if parts else self.root.absolute().name, False))
+        if num_frames and self._frames and not found and not folders:
+            found.append(Entry(parts, parts[-1] if parts else self.root.absolute().name, False))
         return found, folders
 
-    def _add(self, entry: _Entry) -> None:
+    def _add(self, entry: Entry) -> None:
         tree = self._tree
         tree.by_stem.setdefault(entry.stem.casefold(), []).append(entry)
         tree.folders.update(part.casefold() for part in entry.parts[:-1])
         if not entry.is_file and entry.parts:
             above = entry.parts[-2] if len(entry.parts) > 1 else self.root.absolute().name
             tree.groups.setdefault(above.casefold(), []).append(entry)
-            if named := _CLIP.fullmatch(entry.stem):
-                tree.episodes.setdefault(named["episode"].casefold(), []).append(entry)
+        if entry.is_file != self._frames and (episode := clip_episode(entry.stem)):
+            tree.episodes.setdefault(episode.casefold(), []).append(entry)
 
 
-def _video_stem(name: str) -> str | None:
-    """The name without its extension; None for what is no video."""
-    if name.endswith(EPISODE_SUFFIX):
+class VideoFinder(Finder):
+    """The videos under ``root``: files, folders of numbered pictures, and episodes, the folders of whose clips lie side
+    by side: a small file in the cache that `Video.open` reads stands for one. ``frame_fps`` is the rate of the frames
+    that make up an episode. The rest as for `Finder`."""
+
+    def __init__(self, root: Path, *, patterns: Sequence[str] = (), frame_fps: float = 3.0) -> None:
+        super().__init__(root, VIDEO_SUFFIXES, patterns=patterns, frames=True)
+        self._frame_fps = frame_fps
+        self._made: dict[str, Path] = {}
+
+    def join(self, name: str, clips: Sequence[Entry]) -> Path:
+        data = episode_json([(clip.stem, self.place(clip).absolute()) for clip in clips], self._frame_fps)
+        key = digest(data.decode())[:16]
+        if key not in self._made:
+            path = cache_dir("episodes", key) / f"{name}{EPISODE_SUFFIX}"
+            if not path.exists():
+                write_atomic(path, data)
+            self._made[key] = path
+        return self._made[key]
+
+    def content(self, entry: Entry) -> str:
+        if entry.is_file:
+            return super().content(entry)
+        return probe_frames(self.place(entry), self._frame_fps).info.fingerprint
+
+
+def clip_episode(clip: str) -> str | None:
+    """The episode that a clip is of by its name; None for other names."""
+    found = _CLIP.fullmatch(clip)
+    return found["episode"] if found else None
+
+
+def _stem(name: str, suffixes: Collection[str]) -> str | None:
+    """The name without its extension; None where that is none of ``suffixes``."""
+    if suffixes is VIDEO_SUFFIXES and name.endswith(EPISODE_SUFFIX):
         return name.removesuffix(EPISODE_SUFFIX)
     stem, suffix = os.path.splitext(name)
-    return stem if suffix.lower() in VIDEO_SUFFIXES else None
+    return stem if suffix.lower() in suffixes else None
 
 
-def _spellings(last: str) -> Iterator[tuple[str, ...]]:
+def spellings(last: str, suffixes: Collection[str] = VIDEO_SUFFIXES) -> Iterator[tuple[str, ...]]:
     """Stems that the last part of a name may mean; the later are tried where the earlier give nothing."""
-    stem = _video_stem(last)
+    stem = _stem(last, suffixes)
     stems = (last,) if stem is None else (last, stem)
     yield stems
     if last.casefold().startswith(_FIRST_SHOW):

@@ -211,6 +211,9 @@ def parse_json(text: str, stem: str, chapters: Sequence[Chapter] = ()) -> Parsed
 
 def _parse_clip(clips: Mapping[str, str | list[JSON]], stem: str) -> Parsed:
     name = _named(clips, stem)
+    parts = [said for clip, said in clips.items() if clip.startswith(f"{stem}_") and isinstance(said, str)]
+    if name is None and parts:  # the clips of an episode, whose places in it are not known
+        return Parsed([RawCue(None, None, line) for line in clean_text("\n".join(parts)).splitlines()])
     if name is None:
         some = ", ".join(list(clips)[:3])
         raise SyntaxProblem(f"no text for {stem!r} among {len(clips)} ids ({some}, ...)", 1)
