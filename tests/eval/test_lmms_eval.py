@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import json
 import os
 import shutil
@@ -170,6 +169,16 @@ def test_an_answer_ends_where_the_task_says(harbour: Path) -> None:
     assert found.text == "Edda"
 
 
+def test_a_task_that_looks_for_tags_gets_the_whole_reply(harbour: Path) -> None:
+    said = "<think>She said it.</think>\n<answer>Edda</answer>"
+    with FakeOpenAI() as server:
+        server.will(Say(said), Say(said))
+        who = player(model="openai:tiny", base_url=server.base_url)
+        (whole,) = answers(who, asked(harbour, "Who? Answer in <answer></answer>."))
+        (bare,) = answers(who, asked(harbour, "Who?"))
+    assert (whole.text, bare.text) == (said, "Edda")
+
+
 def test_a_failure_is_no_answer_and_the_next_run_asks_only_what_is_missing(harbour: Path, tmp_path: Path) -> None:
     with FakeOpenAI() as server:
         arguments = {
@@ -330,8 +339,3 @@ def test_tasks_of_lmms_eval_are_benchmarks(harbour: Path, read: dict[str, Any]) 
     assert read["harbour"]["malformed"] == read["harbour_open"]["malformed"] == []
     assert "generate_until" in read["harbour_likelihood"]
     assert "no task 'harbor'" in read["harbor"]
-
-
-@real
-def test_the_version_is_the_one_this_was_written_for() -> None:
-    assert importlib.metadata.version("lmms-eval").startswith("0.7.")

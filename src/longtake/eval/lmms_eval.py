@@ -21,7 +21,6 @@ import orjson
 
 from ..agents.ask import AskSettings, read_settings
 from ..agents.loop import run
-from ..agents.replies import without_thinking
 from ..errors import ConfigError, LongtakeError, ModelAuthError, ModelEndpointError, ModelError, StoreError, VideoError
 from ..ledger import Committer, Ledger
 from ..models.journaled import key_of
@@ -42,7 +41,7 @@ from ..types import (
 from ..video.decode import Video
 from .contestant import Contestant, contestant, no_video
 from .items import Item
-from .lmms_request import Request
+from .lmms_request import Request, scored_text
 
 __all__ = ["Outcome", "Player", "TraceStore", "manifest"]
 
@@ -73,7 +72,7 @@ class Player:
 
     All of `AskSettings` (``agent_options.KEY=VALUE`` reaches into a table), and ``concurrency`` (questions at once),
     ``trace_dir`` (where traces are kept, and found again), ``failed_as`` (what a task is told for a question that got
-    no answer; without it the run stops)."""
+    no answer; without it the run stops. lmms-eval's own cache keeps any text but an empty one for good)."""
 
     settings: AskSettings
     contestant: Contestant
@@ -285,19 +284,13 @@ class _Watched:
 
 
 def _said(trace: Trace, request: Request) -> str:
-    """The answer up to the first of the strings that end it; without one, the last reply as the model gave it.
-
-    A model that abstains or breaks the form has said something, and lmms-eval scores what models say. Raises
-    `ModelError` where the model failed, was cut off or said nothing."""
-    if trace.answer is not None:
-        text = trace.answer.text
-    elif trace.stop_reason in ("abstained", "max_turns", "format_errors"):
-        text = without_thinking(trace.turns[-1].output.text)
-    else:
+    """What the task scores, up to the first of the strings that end an answer. Raises `ModelError` for nothing."""
+    text = scored_text(request.question, trace)
+    if text is None:
         hint = " (max_tokens=N in --model_args stands above the task's)" if trace.stop_reason == "max_tokens" else ""
-        raise ModelError(f"{trace.error}{hint}")
-    text = text.strip()
-    text = text[: min([at for mark in request.until if mark and (at := text.find(mark)) >= 0], default=len(text))]
-    if not text.strip():
-        raise ModelError(f"nothing was said: {trace.error or 'the answer begins with a string that ends it'}")
-    return text.strip()
+        raise ModelError(f"{trace.error or 'nothing was said'}{hint}")
+    ends = [at for mark in request.until if mark and (at := text.find(mark)) >= 0]
+    text = text[: min(ends, default=len(text))].strip()
+    if not text:
+        raise ModelError(f"the answer begins with a string that ends it, one of {request.until!r}")
+    return text

@@ -1,14 +1,19 @@
-"""What a task of lmms-eval asks: its chat messages and generation settings as one question about one video. Pure."""
+"""What a task of lmms-eval asks, as one question about one video, and which words of a run it scores. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..agents.replies import without_thinking
 from ..errors import ConfigError
+from ..types import Trace
 
-__all__ = ["Request", "read_messages", "read_request"]
+__all__ = ["Request", "read_messages", "read_request", "scored_text"]
+
+_WANTS_TAGS = re.compile(r"<answer>|\\boxed\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +74,17 @@ def read_request(messages: Any, wishes: Mapping[str, Any], *, id: str, repeat: i
         (until,) if isinstance(until, str) else tuple(until),
         repeat,
     )
+
+
+def scored_text(question: str, trace: Trace) -> str | None:
+    """The words that a task scores: the answer, or the whole last reply where the task itself asks for tags around
+    answers, and so looks for them.
+
+    A model that abstains or breaks the form has said something, which is scored as it stands. None where the model
+    failed, was cut off or said nothing."""
+    if trace.stop_reason not in ("answered", "abstained", "max_turns", "format_errors"):
+        return None
+    if trace.answer is not None and not _WANTS_TAGS.search(question):
+        return trace.answer.text.strip() or None
+    reply = trace.turns[-1].output.text
+    return (reply if trace.answer is not None else without_thinking(reply)).strip() or None

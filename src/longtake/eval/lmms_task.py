@@ -22,8 +22,8 @@ from .lmms_request import read_messages
 __all__ = ["Grade", "load_lmms"]
 
 Grade: TypeAlias = Callable[[Item, str], Mapping[str, float]]
-"""The task's own scores of an answer, by column: ``lmms`` for its first measure, ``lmms:NAME`` for others. Raises
-`ScoringError` where it gives none."""
+"""The task's own scores of a text (`scored_text` of the run), by column: ``lmms`` for its first measure, ``lmms:NAME``
+for others. Raises `ScoringError` where it gives none."""
 
 _TASK_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, TypeError, ValueError)
 """What code of a task raises for a document that is not as it expects."""
