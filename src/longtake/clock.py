@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 
 from .errors import SpanError
 from .media import TimeSpan
 
-__all__ = ["clock", "frame_label", "parse_seconds", "span_label", "split_span"]
+__all__ = ["TIME", "clock", "frame_label", "parse_seconds", "span_label", "spans_in", "split_span"]
 
 _TOO_LATE = 1e9
 """Thirty years: no video is longer, and nothing overflows below."""
 _NUMBER = r"\d+(?:\.\d+)?"
-_TIME = rf"(?:\d+:)?\d+:{_NUMBER}|{_NUMBER}\s*s(?:ec(?:ond)?s?)?\b|{_NUMBER}"
-_TIME_ALONE = re.compile(rf"\s*({_TIME})\s*", re.IGNORECASE)
+_HOURS, _MINUTES, _SECONDS = (
+    rf"{_NUMBER}\s*{unit}(?![a-z])" for unit in ("h(?:(?:ou)?rs?)?", "m(?:in(?:ute)?s?)?", "s(?:ec(?:ond)?s?)?")
+)
+TIME = (
+    rf"(?:(?:\d+:)?\d+:{_NUMBER}(?:,\d{{3}}(?![\d:]))?(?:\s*s(?:ec(?:ond)?s?)?(?![a-z]))?"
+    rf"|{_HOURS}(?:\s*{_MINUTES})?(?:\s*{_SECONDS})?|{_MINUTES}(?:\s*{_SECONDS})?|{_SECONDS}|{_NUMBER})"
+)
+"""A time as people and models write it, for patterns that ignore case."""
+_TIME_ALONE = re.compile(rf"\s*({TIME})\s*", re.IGNORECASE)
+_UNIT = re.compile(rf"({_NUMBER})\s*([hms]?)", re.IGNORECASE)
+_IN_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}
+_LONG_UNIT = re.compile(rf"{_NUMBER}(\s*[hm][a-z]*)", re.IGNORECASE)
+_ABOUT = r"(?:(?:about|around|approximately|roughly|the|second|at)\s+)*"
 _RANGE = re.compile(
-    rf"({_TIME})\s*(?:-|–|—|\.\.+|to|until|and)\s*({_TIME})|\[\s*({_TIME})\s*,\s*({_TIME})\s*\]", re.IGNORECASE
+    rf"({TIME})(?:\s*mark)?\s*(?:-+>?|–|—|~|→|\.\.+|to|until|till|through|and)\s*{_ABOUT}({TIME})"
+    rf"|[\[(]\s*({TIME})\s*,\s*({TIME})\s*[\])]",
+    re.IGNORECASE,
 )
 
 
@@ -38,14 +52,13 @@ def span_label(span: TimeSpan) -> str:
 
 
 def parse_seconds(value: object) -> float:
-    """Seconds from a number or from text: ``75``, ``"75.5 s"``, ``"1:15.5"``, ``"00:01:15.5"``.
+    """Seconds from a number or from text: ``75``, ``"75.5 s"``, ``"1:15.5"``, ``"00:01:15,500"``, ``"1 min 15 s"``.
 
     Raises `SpanError` for anything else: NaN, infinity, booleans, negative times, words."""
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LATE):
         seconds = float(value)
     elif isinstance(value, str) and (match := _TIME_ALONE.fullmatch(value)):
-        parts = [float(part) for part in re.sub(r"\s*s.*$", "", match[1].lower()).split(":")]
-        seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
+        seconds = _seconds(match[1])
     else:
         seconds = math.nan
     if not 0 <= seconds < _TOO_LATE:
@@ -55,8 +68,25 @@ def parse_seconds(value: object) -> float:
 
 def split_span(text: str) -> tuple[TimeSpan, str] | None:
     """The first time range written in ``text`` (``12.0 - 15.5``, ``1:02 to 1:07``) and what follows it."""
+    return next(((span, text[end:]) for _, end, span in spans_in(text)), None)
+
+
+def spans_in(text: str) -> Iterator[tuple[int, int, TimeSpan]]:
+    """Every time range written in ``text``, and where it begins and ends there; one that ends before it starts is none.
+
+    The unit of ``1 - 2 minutes`` is that of both."""
     for match in _RANGE.finditer(text):
-        start, end = (parse_seconds(time) for time in match.groups() if time is not None)
-        if start < end:
-            return TimeSpan(start, end), text[match.end() :]
-    return None
+        first, second = (time for time in match.groups() if time is not None)
+        if first.replace(".", "").isdigit() and (unit := _LONG_UNIT.fullmatch(second)):
+            first += unit[1]
+        start, end = _seconds(first), _seconds(second)
+        if start < end < _TOO_LATE:
+            yield match.start(), match.end(), TimeSpan(start, end)
+
+
+def _seconds(time: str) -> float:
+    """Of what `TIME` matches."""
+    if ":" not in time:
+        return sum(float(figure) * _IN_UNITS[unit.lower()] for figure, unit in _UNIT.findall(time))
+    parts = [float(part) for part in re.sub(r"[^\d:.]", "", time.replace(",", ".")).split(":")]
+    return sum(part * 60**power for power, part in enumerate(reversed(parts)))

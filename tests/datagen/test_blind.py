@@ -41,8 +41,8 @@ def test_right_answers_are_counted_and_nothing_else(tmp_path: Path) -> None:
         "",
     ]
     found = tried(replies, tmp_path)
-    assert (found.tries, found.usable, found.right) == (9, 5, 2)
-    assert found.answers == ("C", "B", "a blue boat", "A or B", "", "", "", "", "")
+    assert (found.tries, found.usable, found.right) == (9, 6, 3)
+    assert found.answers == ("C", "B", "a blue boat", "A or B", "", "It must be B.", "", "", "")
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from scoring_traces import trace
 
 from longtake.registry import names, resolve
-from longtake.scoring.scorers import Scorer, choice, contains, exact, extract_choice, format_, number, temporal_iou
+from longtake.scoring.scorers import Scorer, choice, contains, exact, format_, number, temporal_iou
 from longtake.types import (
-    Answer,
     Evidence,
     Message,
     ModelOutput,
@@ -17,57 +17,10 @@ from longtake.types import (
     StopReason,
     TimeSpan,
     ToolResult,
-    Trace,
     Turn,
-    VideoInfo,
 )
 
-VIDEO = VideoInfo("v", "f", 100.0, 25.0, 2500, 64, 48, "h264", False)
 OPTIONS = ("a red car", "a blue car", "Vitamin D", "none of the above")
-
-
-def trace(
-    text: str | None, *, spans: tuple[TimeSpan, ...] = (), stop: StopReason = "answered", reply: str = ""
-) -> Trace:
-    answer = None if text is None else Answer(text, tuple(Evidence(span, "", "stated") for span in spans))
-    turns = (Turn(ModelOutput(Message("assistant", (reply,)), "m")),) if reply else ()
-    error = None if answer else "the endpoint is unreachable"
-    return Trace(Sample("1", "v", "q"), VIDEO, "crop", "m", {}, (), turns, answer, stop, error)
-
-
-@pytest.mark.parametrize(
-    ("text", "index"),
-    [
-        ("B", 1),
-        ("b", 1),
-        ("(B)", 1),
-        ("B.", 1),
-        ("B: a blue car", 1),
-        ("The answer is B", 1),
-        ("The correct answer is (B).", 1),
-        ("Answer: B", 1),
-        ("Option B", 1),
-        ("**B**", 1),
-        ("a blue car", 1),
-        ("A blue car.", 1),
-        ("It is a blue car that stops", 1),
-        ("vitamin d", 2),
-        ("D", 3),
-        ("A", 0),
-        ("a red car or a blue car", None),
-        ("B or C", None),
-        ("C is wrong, it is D", None),
-        ("A, because it stops", 0),
-        ("B) a red car", None),
-        ("A car", None),
-        ("a green car", None),
-        ("E", None),
-        ("", None),
-        ("I do not know", None),
-    ],
-)
-def test_extract_choice(text: str, index: int | None) -> None:
-    assert extract_choice(text, OPTIONS) == index
 
 
 def test_choice_by_letter_and_by_text() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Looked"]
+from ..clock import split_span
+from ..types import Frames, Sample, TimeSpan, ToolResult, Trace
+from .grounding import union, union_iou
+
+__all__ = ["Looked", "look"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +25,46 @@ class Looked:
     hit: bool | None = None
     coverage: float | None = None
     iou: float | None = None
+
+
+def look(trace: Trace, sample: Sample) -> Looked:
+    """Where the run looked, against the gold spans of ``sample`` (the run's own sample may be without gold).
+
+    A look is a result of a tool that shows or tells what is in some stretch of the video, the words of a clip that
+    grounding moved to included. A tool that refused or found nothing is none."""
+    results = [result for turn in trace.turns for result in turn.results if result.error is None]
+    looks = [spans for result in results if (spans := _shown(result))]
+    seen = union([span for spans in looks for span in spans])
+    seconds = sum(span.duration for span in seen)
+    gold = union(sample.target_spans)
+    if not gold:
+        return Looked(len(looks), seconds, trace.usage.num_frames)
+    shared = sum(one.overlap(other) for one in seen for other in gold)
+    return Looked(
+        len(looks),
+        seconds,
+        trace.usage.num_frames,
+        sum(_inside(part, gold) for part in _on_record(trace, results)),
+        hit=shared > 0,
+        coverage=shared / sum(span.duration for span in gold),
+        iou=union_iou(seen, gold) if seen else 0.0,
+    )
+
+
+def _shown(result: ToolResult) -> list[TimeSpan]:
+    """What a result has evidence of, else the clip it names."""
+    if result.evidence:
+        return [evidence.span for evidence in result.evidence]
+    for part in result.content:
+        if isinstance(part, str) and part.startswith("<New_clip>") and (found := split_span(part)):
+            return [found[0]]
+    return []
+
+
+def _on_record(trace: Trace, results: list[ToolResult]) -> list[Frames]:
+    contents = [*(message.content for message in trace.opening), *(result.content for result in results)]
+    return [part for content in contents for part in content if isinstance(part, Frames)]
+
+
+def _inside(frames: Frames, gold: list[TimeSpan]) -> int:
+    return sum(any(float(seconds) in span for span in gold) for seconds in frames.seconds)

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from .words import words_of
+from ...scoring.words import words_of
 
 __all__ = ["LEAST", "likeness"]
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
 from ...errors import ConfigError
+from ...scoring.words import content_words, num_words
 from ...types import TimeSpan
 from ..export.conversation import thought_of
 from ..export.items import Item
 from .duplicates import likeness
-from .words import content_words, num_words
 
 __all__ = [
     "MEASURES",

@@ -13,12 +13,12 @@ from ...errors import ConfigError
 from ...models.heard import Heard
 from ...models.journaled import model_identity
 from ...models.phrases import is_refusal
+from ...scoring.hedges import hedge
 from ...scoring.scorers import extract_choice, mentions
 from ...types import Answer, GenerateConfig, Message, Model, ModelOutput, Sample
 from ..export.items import BlindTest, Item, read_item
 from ..step import Context, Record, Step, Value
 from ..values import as_value
-from .hedges import hedge
 
 __all__ = ["MAX_TOKENS", "blind"]
 
@@ -58,7 +58,7 @@ def blind(model: Model, tries: int = 3, max_tokens: int = MAX_TOKENS) -> Step:
         "max_tokens": max_tokens,
         "prompt": prompt_digest("data_blind"),
     }
-    return Step("blind", 2, config, run)
+    return Step("blind", 3, config, run)
 
 
 def _said(output: ModelOutput, item: Item) -> str | None:

@@ -20,6 +20,8 @@ from ...models.journaled import model_identity
 from ...models.pixels import as_jpegs
 from ...models.reader import Reader
 from ...registry import resolve
+from ...scoring.grounding import union_iou
+from ...scoring.hedges import hedge
 from ...scoring.scorers import Scorer
 from ...types import (
     JSON,
@@ -43,7 +45,6 @@ from ...video import ocr as recognition
 from ...video.decode import Video
 from ..step import Context, Record, Step, Value
 from ..values import Question, Source, as_value
-from .hedges import hedge
 
 __all__ = ["Take", "TraceSettings", "looked_iou", "portable", "samples", "trace"]
 
@@ -145,7 +146,7 @@ def trace(model: Model, settings: TraceSettings) -> Step:
         "min_temporal_iou": settings.min_temporal_iou,
         "require_tool": settings.require_tool,
     }
-    return Step("trace", 2, config, run_)
+    return Step("trace", 3, config, run_)
 
 
 def _tools(model: Model, settings: TraceSettings) -> tuple[str, ...]:
@@ -168,7 +169,7 @@ def looked_iou(made: Trace) -> Score:
     looked = crops[-1] if crops else stated
     if not looked:
         return Score("looked_iou", 0.0, "it looked nowhere")
-    best = max(_iou(looked, wanted) for wanted in [*([one] for one in gold), gold])
+    best = max(union_iou(looked, wanted) for wanted in [*([one] for one in gold), gold])
     what = "cropped last" if crops else "stated"
     return Score("looked_iou", best, f"{what}: {', '.join(f'{s.start:g} - {s.end:g} s' for s in looked)}")
 
@@ -176,23 +177,6 @@ def looked_iou(made: Trace) -> Score:
 def _cropped(turn: Turn) -> list[TimeSpan]:
     pairs = zip(turn.calls, turn.results, strict=False)
     return [e.span for call, result in pairs if call.name == "crop_video" for e in result.evidence]
-
-
-def _iou(some: Sequence[TimeSpan], others: Sequence[TimeSpan]) -> float:
-    """Of the unions of spans."""
-    a, b = _union(some), _union(others)
-    shared = sum(one.overlap(other) for one in a for other in b)
-    return shared / (sum(s.duration for s in a) + sum(s.duration for s in b) - shared)
-
-
-def _union(spans: Sequence[TimeSpan]) -> list[TimeSpan]:
-    apart = list[TimeSpan]()
-    for span in sorted(spans):
-        if apart and span.start <= apart[-1].end:
-            apart[-1] = TimeSpan(apart[-1].start, max(apart[-1].end, span.end))
-        else:
-            apart.append(span)
-    return apart
 
 
 def portable(made: Trace, path: Path, video: str) -> JSON:

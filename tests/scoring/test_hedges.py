@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longtake.datagen.steps.hedges import hedge
+from longtake.scoring.hedges import hedge
 
 
 @pytest.mark.parametrize(

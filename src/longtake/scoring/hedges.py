@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from ..quality.words import words_of
+from .words import words_of
 
 __all__ = ["hedge"]
 

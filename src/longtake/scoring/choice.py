@@ -1,0 +1,283 @@
+"""Multiple choice: which of up to 26 options an answer names. One extractor, strict and lenient.
+
+Nothing is guessed: an answer that names none, several, or a letter beside the words of another option names none. A
+letter that is an option's counts before an option's text that is a letter. A bare number is read as the text of an
+option only: whether ``2`` is the second or the third, answers do not say; ``a2`` is the third, as TVQA's data count.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..errors import ScoringError
+from ..types import Sample, Score, Trace
+from .base import UNREAD, answer_of, target_of
+from .naming import JOIN, LETTERS, Named, denied, letter_at, letters_in, plain, words_at, words_in
+from .numbers import whole_number
+
+__all__ = ["choice", "choice_strict", "extract_choice", "strict_choice"]
+
+_DRESS = " \t\r\n.,:;!?'’\"“”*_`()[]{}<>$\\【】「」"
+_TAGS = re.compile(r"\\boxed\b|\\(?:text|mathrm|textbf|mathbf)\b|</?answer>", re.IGNORECASE)
+_TVQA = re.compile(r"a(\d)")
+_LED = re.compile(r"\W*([A-Za-z])\W+")
+_OWN_LETTER = re.compile(r"\s*[(\[]?([A-Z])[).:\]]\s*")
+
+_SURELY = (
+    r"(?:(?:therefore|thus|then|clearly|most|likely|probably|definitely|indeed|simply|just|still|either|that|it|is"
+    r"|the|my|correct|right|best|final|answer|option|choice|letter)\b\s*[:=]?\s*)*"
+)
+_SAYS = re.compile(
+    r"(?:\b(?:answer|choice|option|conclusion|response|selection|solution)"
+    r"(?:\s+(?:to|for|of|from|in|here|that|which|would|should|must|i|we|based|given)\b[^.:;\n]{0,80}?|,[^.:;\n]{0,80}?,)?"
+    r"\s*(?:\b(?:is|be|was)\b|[:=→–—]|[-=]>|-)[\s:]*"
+    r"|\b(?:answer|final choice)\s+"
+    r"|\b(?:choose|chose|select|selected|pick|picked|going with|go with|opt for|settle on|conclude)\s+"
+    r"|(?:答案|选择|选项|选|答え|正解|정답|답)\s*(?:应该)?(?:是|为|為|は|은|는)?\s*:?\s*)" + _SURELY,
+    re.IGNORECASE,
+)
+"""Ends where the answer that is announced begins."""
+_SUGGESTS = re.compile(
+    r"(?:\b(?:it|that|this)(?:\s+(?:is|must be|has to be|should be|would be)|['’]s)"
+    r"|\b(?:i say|i['’]d say|i would say|i think|i believe|therefore|thus|hence|so|consequently|finally)\b)[\s,:]*"
+    + _SURELY,
+    re.IGNORECASE,
+)
+_IS_RIGHT = re.compile(
+    r"[\s)\].:]*\b(?:is|was|must be|has to be|should be|seems|appears)\s+(?:(?:the|clearly|thus|therefore|definitely"
+    r"|most|likely|only|to be|indeed|my|also)\s+)*(?:correct|right|best|true|answer|plausible|accurate|appropriate)\b",
+    re.IGNORECASE,
+)
+_OPTION_WORD = re.compile(r"(?:option|choice|letter|answer)\s*[(\[]?\s*\Z", re.IGNORECASE)
+_LEADING = re.compile(
+    r"\W*?(?:(?:the\s+)?(?:option|choice|letter)\s+)?(?=[(\[<【「]?\s*[A-Za-z](?![^\W_]))", re.IGNORECASE
+)
+_GOES_ON = re.compile(
+    r"\s+(?:[A-Z]|(?:because|since|is|was|not|rather|instead|over|the|it|they|he|she|there|this|that|in|at|on|with|as|by|which|both)\b)"
+)
+_NEAR = 20
+_TWO_WORDS = frozenset(("yes", "no", "true", "false"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What was said, in ordinary characters, and where the words of options stand in it."""
+
+    text: str
+    options: Sequence[str]
+    words: Sequence[Named]
+
+    @property
+    def num_letters(self) -> int:
+        return min(len(self.options), len(LETTERS))
+
+    def letter(self, at: int) -> Named | None:
+        """The option whose letter stands at ``at``, unless it is part of an option's words (``Vitamin D``)."""
+        found = letter_at(self.text, at, self.num_letters)
+        return found if found and not self._in_words(found) else None
+
+    def letters(self) -> list[Named]:
+        return [found for found in letters_in(self.text, self.num_letters) if not self._in_words(found)]
+
+    def words_from(self, at: int) -> Named | None:
+        """The option whose words begin at ``at``, but for brackets and an article."""
+        found = bisect_left(self.words, at, key=lambda one: one.start)
+        if found == len(self.words) or self.words[found].start > at + _NEAR:
+            return None
+        gap = words_in(self.text[at : self.words[found].start])
+        return self.words[found] if gap in ([], ["a"], ["an"], ["the"]) else None
+
+    def denies(self, named: Named) -> bool:
+        return denied(self.text, named, self.num_letters)
+
+    def listed(self, first: Named) -> set[int]:
+        """``first`` and the letters that are listed with it, and the option whose words follow its letter."""
+        found, last = {first.index}, first
+        if follows := self.words_from(last.end):
+            found.add(follows.index)
+        while join := JOIN.match(self.text, last.end):
+            other = self.letter(join.end())
+            if other is None or (not join[0].strip() and not other.marked):
+                break
+            if other.index not in found and not self.denies(other):
+                found.add(other.index)
+            last = other
+        return found
+
+    def _in_words(self, letter: Named) -> bool:
+        at = bisect_right(self.words, letter.start, key=lambda one: one.start)
+        return any(
+            letter.end <= one.end and one.end - one.start > letter.end - letter.start
+            for one in self.words[max(0, at - 3) : at]
+        )
+
+
+def strict_choice(text: str, choices: Sequence[str]) -> int | None:
+    """The index of the option that ``text`` is: its letter, its whole text, both as shown, or ``a0``, ``a1``...
+
+    Case, brackets, punctuation and marks of Markdown do not matter; any other word beside it does."""
+    said = _TAGS.sub(" ", unicodedata.normalize("NFKC", text)).strip(_DRESS)
+    if len(said) == 1 and said.isascii() and said.isalpha():
+        index = LETTERS.index(said.upper())
+        if index < len(choices):
+            return index
+    options = [words_in(option) for option in _bare(choices)]
+    words = words_in(said)
+    same = [i for i, option in enumerate(options) if option == words and words]
+    if len(same) == 1:
+        return same[0]
+    if (led := _LED.match(said)) and not same:
+        index = LETTERS.index(led[1].upper())
+        if index < len(options) and options[index] and words_in(said[led.end() :]) == options[index]:
+            return index
+    if (named := _TVQA.fullmatch(said.casefold())) and int(named[1]) < len(choices) and not same:
+        return int(named[1])
+    return None
+
+
+def extract_choice(text: str, choices: Sequence[str]) -> int | None:
+    """The index of the option that ``text`` decides on, in whatever words; None where it names none or several.
+
+    In this order: what `strict_choice` reads; the last announced answer (``... so the answer is C``), a last line or a
+    beginning that is a letter, the only letter in brackets, the only option whose words are there. What the text
+    denies (``not B``, ``C is wrong``) is not named."""
+    if (index := strict_choice(text, choices)) is not None:
+        return index
+    said, options = plain(text), _bare(choices)
+    reply = _Reply(said, options, words_at(said, options))
+    rules: tuple[Callable[[_Reply], set[int]], ...] = (_number, _decided, _last_line, _leading, _lettered, _worded)
+    for rule in rules:
+        if found := rule(reply):
+            return found.pop() if len(found) == 1 else None
+    return None
+
+
+def choice(trace: Trace, sample: Sample) -> Score:
+    """1 if the answer names the right option, 0 if another one or none. ``target`` is a letter or an option's text."""
+    return _score("choice", trace, sample, extract_choice)
+
+
+def choice_strict(trace: Trace, sample: Sample) -> Score:
+    """1 if the answer is the right option and nothing else (`strict_choice`), else 0."""
+    return _score("choice_strict", trace, sample, strict_choice)
+
+
+def _score(name: str, trace: Trace, sample: Sample, read: Callable[[str, Sequence[str]], int | None]) -> Score:
+    try:
+        answer, target = answer_of(trace), target_of(sample)
+        right = strict_choice(target, sample.choices)
+        if right is None:
+            raise ScoringError(f"the target {target!r} is none of the {len(sample.choices)} options")
+    except ScoringError as e:
+        return Score(name, None, error=str(e))
+    chosen = read(answer, sample.choices)
+    if chosen is None:
+        return Score(name, 0.0, f"{UNREAD}answered no option, right is {_letter(right)}")
+    return Score(name, float(chosen == right), f"answered {_letter(chosen)}, right is {_letter(right)}")
+
+
+def _letter(index: int) -> str:
+    return LETTERS[index] if index < len(LETTERS) else f"option {index + 1}"
+
+
+def _bare(choices: Sequence[str]) -> list[str]:
+    """The options without the letters before them, if all have theirs."""
+    marks = [_OWN_LETTER.match(option) for option in choices]
+    own = [mark is not None and mark[1] == letter for mark, letter in zip(marks, LETTERS, strict=False)]
+    if len(choices) > 1 and len(own) == len(choices) and all(own):
+        return [option[mark.end() :] for option, mark in zip(choices, marks, strict=True) if mark]
+    return list(choices)
+
+
+# ------------------------------------------------------------------------------------ rules, the surest first
+
+
+def _number(reply: _Reply) -> set[int]:
+    """The option that is the same number in other writing: ``two`` for ``2``."""
+    number = whole_number(reply.text)
+    return set() if number is None else {i for i, option in enumerate(reply.options) if whole_number(option) == number}
+
+
+def _decided(reply: _Reply) -> set[int]:
+    """What the answer that is announced last names."""
+    announced = [*_announced(reply, _SAYS), *_called_right(reply)]
+    if not announced:
+        announced = [(at, found) for at, found in _announced(reply, _SUGGESTS) if found.marked]
+    return reply.listed(max(announced, key=lambda pair: pair[0])[1]) if announced else set()
+
+
+def _announced(reply: _Reply, says: re.Pattern[str]) -> Iterator[tuple[int, Named]]:
+    for match in says.finditer(reply.text):
+        named = reply.letter(match.end()) or reply.words_from(match.end())
+        if named and not reply.denies(named):
+            yield match.end(), named
+
+
+def _called_right(reply: _Reply) -> Iterator[tuple[int, Named]]:
+    """The first of the letters that are listed before ``is correct``, or the words."""
+    first: Named | None = None
+    last: Named | None = None
+    for named in reply.letters():
+        join = JOIN.fullmatch(reply.text, last.end, named.start) if last else None
+        if first is None or join is None or not join[0].strip():
+            first = named
+        if _IS_RIGHT.match(reply.text, named.end) and not reply.denies(named):
+            yield named.start, first
+        last = named
+    for named in reply.words:
+        if _IS_RIGHT.match(reply.text, named.end) and not reply.denies(named):
+            yield named.start, named
+
+
+def _last_line(reply: _Reply) -> set[int]:
+    """A letter alone on the last of several lines, if no other is alone on one."""
+    lines = [line.strip(_DRESS) for line in reply.text.splitlines() if line.strip(_DRESS)]
+    alone = [LETTERS.index(line.upper()) for line in lines if re.fullmatch(r"[A-Za-z]", line)]
+    if len(lines) < 2 or not alone or len(lines[-1]) > 1:
+        return set()
+    return {index for index in alone if index < reply.num_letters}
+
+
+def _leading(reply: _Reply) -> set[int]:
+    """The letter (or yes, or no) that an answer opens with, unless others follow."""
+    opening = _LEADING.match(reply.text)
+    first = reply.letter(opening.end()) if opening else None
+    if first is None or opening is None:
+        yes = next((one for one in reply.words if not words_in(reply.text[: one.start])), None)
+        is_yes = yes and yes.end < len(reply.text) and reply.text[yes.end] in ",.;:!\n"
+        return {yes.index} if yes and is_yes and " ".join(words_in(reply.options[yes.index])) in _TWO_WORDS else set()
+    if reply.denies(first):
+        return set()
+    own = (follows := reply.words_from(first.end)) is not None and follows.index == first.index
+    if not (first.marked or own or words_in(opening[0]) or _GOES_ON.match(reply.text, first.end)):
+        return set()
+    found = reply.listed(first)
+    for one in reply.letters():
+        labels = not own or ((said := reply.words_from(one.end)) is not None and said.index == one.index)
+        if one.index not in found and one.start > first.start and labels and not reply.denies(one):
+            found.add(one.index)
+    return found
+
+
+def _lettered(reply: _Reply) -> set[int]:
+    """The only letter in brackets, or after ``option``, if no other option's words are there."""
+    found = set[int]()
+    for one in reply.letters():
+        apart = reply.text[one.start] in "([<【「" or _OPTION_WORD.search(reply.text, max(0, one.start - 12), one.start)
+        if one.index not in found and apart and not reply.denies(one):
+            found.add(one.index)
+    worded = _worded(reply)
+    return found if not worded or found & worded == found else found | worded
+
+
+def _worded(reply: _Reply) -> set[int]:
+    """Every option whose words are there and not denied."""
+    found = set[int]()
+    for one in reply.words:
+        if one.index not in found and not reply.denies(one):
+            found.add(one.index)
+    return found

@@ -1,0 +1,155 @@
+"""Temporal grounding: the stretch of time that an answer states, against gold. Pure.
+
+Times are read by `clock`; here are the wordings around them. Where an agent merely looked is `looked`'s to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..clock import TIME, parse_seconds, spans_in
+from ..errors import ScoringError
+from ..types import Sample, Score, TimeSpan, Trace
+from .base import UNREAD, Scorer, answer_of
+from .choice import choice
+from .numbers import figures
+
+__all__ = [
+    "asa",
+    "clip",
+    "clip_of",
+    "read_spans",
+    "recall_03",
+    "recall_05",
+    "recall_07",
+    "recall_at",
+    "temporal_iou",
+    "union",
+    "union_iou",
+]
+
+_ASA_IOU = 0.5
+_BETWEEN = r"[^\d\n]{0,30}?\n?[^\d\n]{0,30}?"
+_START_END = re.compile(
+    rf"\b(?:start|begin)\w*{_BETWEEN}(?<![\d.:])({TIME}){_BETWEEN}\b(?:end|finish|stop|last|until)\w*{_BETWEEN}({TIME})",
+    re.IGNORECASE,
+)
+"""``starts at 0:12 and ends at 0:30``, ``{"start_time": 12, "end_time": 30}``, one on each line."""
+_PAIR = re.compile(rf"\W*({TIME})\s*[,;]\s*({TIME})\W*", re.IGNORECASE)
+_SHOWN_CLIP = re.compile(r"\n\n(\S+) \[\d+:\d\d:\d\d\.\d - ")
+_NEW_CLIP = re.compile(r"<New_clip>\s*([^\s<]+)")
+
+
+def read_spans(text: str) -> list[TimeSpan]:
+    """Every time range that ``text`` states, in order, each once: ``24.3 - 30.4``, ``0:24 to 0:30``, ``[24.3, 30.4]``,
+    ``between twenty-four and thirty seconds``, ``starts at 24.3 and ends at 30.4``, ``{"start": 24.3, "end": 30.4}``.
+
+    A range that ends before it starts is none, and neither is a single moment."""
+    said = figures(text)
+    found = [(at, span) for at, _, span in spans_in(said)]
+    for match in _START_END.finditer(said):
+        start, end = parse_seconds(match[1]), parse_seconds(match[2])
+        if start < end:
+            found.append((match.start(), TimeSpan(start, end)))
+    if not found and (pair := _PAIR.fullmatch(said)):
+        start, end = parse_seconds(pair[1]), parse_seconds(pair[2])
+        found = [(0, TimeSpan(start, end))] if start < end else []
+    return list(dict.fromkeys(span for _, span in sorted(found, key=lambda pair: pair[0])))
+
+
+def temporal_iou(trace: Trace, sample: Sample) -> Score:
+    """Overlap (intersection over union) of the span that the answer states with the gold span it fits best.
+
+    The span is the first in the answer, else of its evidence; for a question with options, whose texts may hold times,
+    the other way round. An answer without any is 0, and its explanation begins ``unread``. The mean is mIoU."""
+    try:
+        span = _stated(trace, sample)
+    except ScoringError as e:
+        return Score("temporal_iou", None, error=str(e))
+    if span is None:
+        return Score("temporal_iou", 0.0, f"{UNREAD}states no span")
+    best = max(span.iou(gold) for gold in sample.target_spans)
+    return Score("temporal_iou", best, f"stated {span.start:g} - {span.end:g} s")
+
+
+def recall_at(threshold: float) -> Scorer:
+    """R@1: a scorer ``recall@<threshold>`` that gives 1 if `temporal_iou` is at least ``threshold``."""
+    name = f"recall@{threshold:g}"
+
+    def recall(trace: Trace, sample: Sample) -> Score:
+        found = temporal_iou(trace, sample)
+        if found.value is None:
+            return Score(name, None, error=found.error)
+        return Score(name, float(found.value >= threshold), f"{found.explanation}, IoU {found.value:.3f}")
+
+    return recall
+
+
+recall_03, recall_05, recall_07 = recall_at(0.3), recall_at(0.5), recall_at(0.7)
+
+
+def asa(trace: Trace, sample: Sample) -> Score:
+    """TVQA+'s answer-span joint accuracy: 1 if the answer is right and its span has an IoU of at least 0.5."""
+    answered, found = choice(trace, sample), temporal_iou(trace, sample)
+    if answered.value is None or found.value is None:
+        return Score("asa", None, error=answered.error or found.error)
+    right = answered.value == 1 and found.value >= _ASA_IOU
+    return Score("asa", float(right), f"{answered.explanation}; {found.explanation}, IoU {found.value:.3f}")
+
+
+def clip(trace: Trace, sample: Sample) -> Score:
+    """Grounding accuracy: 1 if the clip that a `team` run was in at its end is ``metadata["clip"]``.
+
+    That is the last one its grounding moved to, else the one it was shown at first."""
+    gold = sample.metadata.get("clip")
+    try:
+        answer_of(trace)
+    except ScoringError as e:
+        return Score("clip", None, error=str(e))
+    if not isinstance(gold, str) or not gold:
+        return Score("clip", None, error=f"sample {sample.id} has no gold clip")
+    if (found := clip_of(trace)) is None:
+        return Score("clip", None, error=f"the agent {trace.agent!r} goes to no clip; only team runs do")
+    return Score("clip", float(found == gold), f"was in {found}, right is {gold}")
+
+
+def clip_of(trace: Trace) -> str | None:
+    """The clip that a `team` run was in at its end, None for other agents' runs."""
+    moved = [
+        found[1]
+        for turn in trace.turns
+        for call, result in zip(turn.calls, turn.results, strict=False)
+        if call.name == "ground" and result.error is None
+        for part in result.content
+        if isinstance(part, str) and (found := _NEW_CLIP.search(part))
+    ]
+    shown = [found for message in trace.opening for found in _SHOWN_CLIP.findall(message.text)]
+    return moved[-1] if moved else shown[-1] if shown else None
+
+
+def union(spans: Sequence[TimeSpan]) -> list[TimeSpan]:
+    """The same seconds as spans that do not touch, in order."""
+    apart = list[TimeSpan]()
+    for span in sorted(spans):
+        if apart and span.start <= apart[-1].end:
+            apart[-1] = TimeSpan(apart[-1].start, max(apart[-1].end, span.end))
+        else:
+            apart.append(span)
+    return apart
+
+
+def union_iou(some: Sequence[TimeSpan], others: Sequence[TimeSpan]) -> float:
+    """Intersection over union of the unions of spans, of which neither may be empty."""
+    a, b = union(some), union(others)
+    shared = sum(one.overlap(other) for one in a for other in b)
+    return shared / (sum(s.duration for s in a) + sum(s.duration for s in b) - shared)
+
+
+def _stated(trace: Trace, sample: Sample) -> TimeSpan | None:
+    written = read_spans(answer_of(trace))
+    if not sample.target_spans:
+        raise ScoringError("the sample has no gold span")
+    stated = [evidence.span for evidence in trace.answer.evidence] if trace.answer else []
+    found = [*stated, *written] if sample.choices else [*written, *stated]
+    return found[0] if found else None
