@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from PIL import Image
 from clips import read_code, write_clock
 from longtake.datagen.quality.report import report_json, write_report
 from longtake.datagen.step import Record
+from parts_of_page import Page, assert_only_its_own_acts
 
 STATUS: dict[str, Any] = {
     "recipe": "longvideo-reason",
@@ -28,36 +26,6 @@ STATUS: dict[str, Any] = {
     "complete": True,
     "steps": [{"step": "caption", "inputs": 3, "ok": 2, "rejected": 1, "reasons": {"refused": 1}, "cost_usd": None}],
 }
-
-
-class Page(HTMLParser):
-    """What a browser would make of the page: the tags, and the texts of scripts and styles."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.tags = list[tuple[str, dict[str, str | None]]]()
-        self.held = dict[str, list[str]]()
-        self._inside = ""
-        self.feed(path.read_text(encoding="utf-8"))
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._inside = tag
-        self.held.setdefault(tag, [])
-        if tag in ("script", "style"):
-            self.held[tag].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside in ("script", "style"):
-            self.held[self._inside][-1] += data
-
-    @property
-    def data(self) -> dict[str, Any]:
-        return orjson.loads(self.held["script"][0])
 
 
 def report_of(records: list[Record], folder: Path, **settings: Any) -> Page:
@@ -105,15 +73,7 @@ def test_nothing_a_model_wrote_becomes_markup(tmp_path: Path) -> None:
 
 
 def test_only_the_style_and_script_of_the_page_may_act(tmp_path: Path) -> None:
-    page = report_of([asked()], tmp_path)
-    policy = next(a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv") is not None) or ""
-    for text in (page.held["script"][1], page.held["style"][0]):
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        assert f"'sha256-{digest}'" in policy
-    assert "default-src 'none'" in policy
-    whole = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", whole)
-    assert "@@" not in whole
+    assert_only_its_own_acts(report_of([asked()], tmp_path))
 
 
 def test_clips_are_shown_by_the_picture_in_their_middle(tmp_path: Path) -> None:

@@ -28,4 +28,10 @@ function clock(seconds) {
   return whole >= 3600 ? `${Math.floor(whole / 3600)}:${rest}` : rest;
 }
 const between = (start, end) => `${clock(start)} – ${clock(end)}`;
+function turn(one, i) {
+  const result = (text) => el("p", { class: "text-block soft" }, `→ ${text}`);
+  const call = (made) => el("p", {}, el("code", {}, `${made.name}(${Object.entries(made.arguments).map(([k, v]) => `${k}=${JSON.stringify(v)}`).join(", ")})`));
+  return el("div", { class: "turn" }, el("p", { class: "soft" }, `Turn ${i + 1}`), one.text ? el("p", { class: "text-block" }, one.text) : "",
+    ...one.calls.map(call), ...one.results.map(result), one.error ? el("p", { class: "warn" }, one.error) : "");
+}
 

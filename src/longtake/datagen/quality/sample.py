@@ -14,7 +14,8 @@ from pathlib import Path
 from PIL import Image
 
 from ...errors import VideoError
-from ...types import JSON, Frames, ToolResult, Turn
+from ...page.turns import cut, turn_json
+from ...types import JSON
 from ...video.decode import Video
 from ..export.items import Item, captions_of
 from ..step import Record
@@ -61,7 +62,7 @@ def _video(
     clips = _chosen(captions or _even(source, num_clips), [items[i] for i in shown], num_clips)
     pictures, problem = _pictures(source, clips, root)
     strip: list[JSON] = [
-        {"start": clip.start_time, "end": clip.end_time, "caption": _cut(clip.caption, _SHOWN), "picture": picture}
+        {"start": clip.start_time, "end": clip.end_time, "caption": cut(clip.caption, _SHOWN), "picture": picture}
         for clip, picture in zip(clips, pictures, strict=True)
     ]
     return {
@@ -121,43 +122,20 @@ def _question(item: Item, measures: Measures) -> dict[str, JSON]:
     numbers: dict[str, JSON] = {
         name: round(value, 3) for name in MEASURES if (value := getattr(measures, name)) is not None
     }
+    turns: list[JSON] = [
+        turn_json(turn, length=_SHOWN, result_length=_SHOWN_RESULT)
+        for turn in (item.trace.turns if item.trace is not None else ())
+    ]
     return {
         "id": item.id,
         "type": question.question_type,
-        "question": _cut(question.question, _SHOWN),
-        "options": [_cut(option, _SHOWN) for option in question.options],
+        "question": cut(question.question, _SHOWN),
+        "options": [cut(option, _SHOWN) for option in question.options],
         "right": item.right,
-        "answer": _cut(question.answer, _SHOWN),
-        "reasoning": _cut(question.reasoning, _SHOWN),
+        "answer": cut(question.answer, _SHOWN),
+        "reasoning": cut(question.reasoning, _SHOWN),
         "spans": [[span.start, span.end] for span in question.spans],
         "measures": numbers,
-        "turns": [_turn(turn) for turn in item.trace.turns] if item.trace else [],
+        "turns": turns,
         "scores": [{"scorer": s.scorer, "value": s.value, "explanation": s.explanation} for s in item.scores],
     }
-
-
-def _turn(turn: Turn) -> JSON:
-    calls: list[JSON] = [{"name": call.name, "arguments": dict(call.arguments)} for call in turn.calls]
-    return {
-        "text": _cut(turn.output.text, _SHOWN),
-        "calls": calls,
-        "results": [_result(result) for result in turn.results],
-        "error": turn.error,
-    }
-
-
-def _result(result: ToolResult) -> str:
-    """What came back, in words: frames are counted, not shown."""
-    if result.error is not None:
-        return "refused: " + _cut(result.error, _SHOWN_RESULT)
-    parts = list[str]()
-    for part in result.content:
-        if not isinstance(part, Frames):
-            parts.append(part)
-        elif len(part):
-            parts.append(f"[{len(part)} frames from {part.seconds[0]:.1f} to {part.seconds[-1]:.1f} s]")
-    return _cut(" ".join(parts), _SHOWN_RESULT)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[:length] + " …"

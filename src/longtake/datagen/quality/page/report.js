@@ -156,12 +156,6 @@ function clip(one) {
     : el("div", { class: "none" }, "no picture");
   return el("li", {}, picture, el("span", { class: "soft" }, between(one.start, one.end)), el("div", { class: "text", tabIndex: one.caption.length > 200 ? 0 : -1 }, one.caption));
 }
-function turn(one, i) {
-  const result = (text) => el("p", { class: "text-block soft" }, `→ ${text}`);
-  const call = (made) => el("p", {}, el("code", {}, `${made.name}(${Object.entries(made.arguments).map(([k, v]) => `${k}=${JSON.stringify(v)}`).join(", ")})`));
-  return el("div", { class: "turn" }, el("p", { class: "soft" }, `Turn ${i + 1}`), one.text ? el("p", { class: "text-block" }, one.text) : "",
-    ...one.calls.map(call), ...one.results.map(result), one.error ? el("p", { class: "warn" }, one.error) : "");
-}
 function question(video, one, clips, strip) {
   const node = el("article", { class: "question" });
   node.append(el("div", {}, el("span", { class: "tag" }, one.type), el("span", { class: "soft" }, one.id)), el("p", {}, one.question));
