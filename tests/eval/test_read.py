@@ -41,6 +41,21 @@ def test_every_row_is_an_item_malformed_or_a_duplicate(tmp_path: Path):
     assert "no video; looked in video, " in said
 
 
+def test_options_that_stand_in_the_question_too_are_shown_once(tmp_path: Path):
+    question = "Who?\n" + "\n".join(made_rows.listed(FOUR, "({letter}) {text}"))
+    sample = read_own(tmp_path, {**OWN, "question": question}).items[0].sample
+    assert (sample.question, sample.choices) == ("Who?", FOUR)
+
+
+def test_a_list_in_an_open_question_is_no_choice(tmp_path: Path):
+    steps = "The steps: 1. mix 2. bake 3. eat. Which comes last?"
+    lines = "Which?\nA. one\nB. two"
+    rows = [("x", steps, "it is eaten"), ("y", steps, None), ("z", lines, "B"), ("w", "Who?\nA.\nB.", "she")]
+    loaded = read_own(tmp_path, *({"id": id_, "question": q, "video": "v", "answer": a} for id_, q, a in rows))
+    assert [item.kind for item in loaded.items] == ["text", "text", "choice", "text"]
+    assert loaded.items[0].sample.question == steps
+
+
 def test_an_id_that_is_taken_gets_one_of_its_own(tmp_path: Path):
     rows = [
         {**OWN, "id": 1},

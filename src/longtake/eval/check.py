@@ -25,6 +25,8 @@ _SHOWN = 5
 _OVER_SECONDS = 1.0
 """Durations in headers are not exact, and spans are rounded: so much past the end is not a wrong span."""
 _SKEWED = 1.5
+_ENOUGH = 10
+"""Fewer answers say nothing about how they are spread."""
 _CHECK_PIXELS = 64 * 64
 
 
@@ -32,8 +34,9 @@ _CHECK_PIXELS = 64 * 64
 class Check:
     """What was found. Shares are in [0, 1]; ``undecodable``: video -> why; None where no video was opened.
 
-    ``expected_rows`` is the published count, ``repeated`` the groups of ids that ask the same of the same video,
-    ``spans_outside`` the ids of questions whose gold lies past the end of their video."""
+    ``num_answers`` counts choices whose answer is known, ``expected_rows`` is the published count, ``repeated``
+    the groups of ids that ask the same of the same video, ``spans_outside`` the ids of questions whose gold lies past
+    the end of their video."""
 
     name: str
     num_rows: int
@@ -45,6 +48,7 @@ class Check:
     repeated: Sequence[Sequence[str]]
     kinds: Mapping[str, int]
     num_without_gold: int
+    num_answers: int
     answer_prior: Mapping[str, float]
     chance: float | None
     num_options: Mapping[int, int]
@@ -124,7 +128,13 @@ class Check:
             found.append(
                 f"{len(self.spans_outside)} gold spans end after their video: {some}; is it the right video, uncut?"
             )
-        if (best := self.constant) and self.chance is not None and best[1] > _SKEWED * self.chance:
+        if self.num_answers >= _ENOUGH and "A" not in self.answer_prior:
+            found.append(
+                f"of {self.num_answers} answers none is the first option; if the data count options from 1, say so by "
+                "the form index1 in a TOML file"
+            )
+        best = self.constant
+        if best and self.num_answers >= _ENOUGH and self.chance is not None and best[1] > _SKEWED * self.chance:
             found.append(
                 f"always answering {best[0]} scores {best[1]:.1%}, chance is {self.chance:.1%}; hold accuracy against "
                 "the baseline `constant`"
@@ -146,6 +156,7 @@ class Check:
             "repeated": [[*ids] for ids in self.repeated],
             "kinds": {**self.kinds},
             "num_without_gold": self.num_without_gold,
+            "num_answers": self.num_answers,
             "answer_prior": {**self.answer_prior},
             "constant": None if best is None else {"answer": best[0], "accuracy": best[1]},
             "chance": self.chance,
@@ -197,6 +208,7 @@ def check_benchmark(
         repeated=_repeated(items),
         kinds=dict(Counter(item.kind for item in items).most_common()),
         num_without_gold=sum(not item.sample.target for item in items),
+        num_answers=letters.total(),
         answer_prior={letter: letters[letter] / letters.total() for letter in sorted(letters)},
         chance=sum(1 / len(item.sample.choices) for item in choices) / len(choices) if choices else None,
         num_options=dict(sorted(Counter(len(item.sample.choices) for item in choices).items())),

@@ -40,8 +40,8 @@ def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
     names = spec.fields
     question = _PLACEHOLDER.sub("", _text(row, names.question, "question"))
     kind = _kind_said(spec, row)
-    question, options = _options(kind, row, names, question)
     value, forms = _answer(row, spec)
+    question, options = _options(kind, row, names, question.strip(), (value, forms))
     if kind == "any":
         kind = _kind_seen(options, value, first(row, names.spans))
     target, notes = None, list[str]()
@@ -112,15 +112,27 @@ def _kind_seen(options: Options, value: JSON, spans: JSON) -> Kind:
             return "text"
 
 
-def _options(kind: str, row: Mapping[str, JSON], names: Fields, question: str) -> tuple[str, Options]:
+def _options(
+    kind: str, row: Mapping[str, JSON], names: Fields, question: str, answer: tuple[JSON, tuple[Form, ...]]
+) -> tuple[str, Options]:
     """The bare question and its options, from fields of their own or out of the question."""
-    question = question.strip()
     if kind not in {"choice", "any"}:
         return question, Options()
     options = read_options(row, names.options)
-    if options.texts or "@question" not in names.options:
+    if not options.texts and "@question" not in names.options:
         return question, options
-    return options_in(question)
+    try:
+        asked, found = options_in(question)
+        if not options.texts and kind == "any":
+            right_option(*answer, found)  # a list in an open question is no choice unless the answer is one of it
+    except FieldError:
+        if options.texts or kind == "any":
+            return question, options
+        raise
+    if not options.texts:
+        return asked, found
+    # some data have them in both places, and they would be shown twice
+    return (asked if found.texts == options.texts else question), options
 
 
 def _answer(row: Mapping[str, JSON], spec: Spec) -> tuple[JSON, tuple[Form, ...]]:
