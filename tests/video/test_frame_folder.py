@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from clips import Pixels, picture_of, read_code, solid, write_clock
+from longtake.agents.ask import build_agent, read_settings
 from longtake.agents.loop import run
 from longtake.agents.record import Recorder
 from longtake.errors import ConfigError, SpanError, VideoDecodeError, VideoError, VideoNotFoundError
@@ -284,6 +286,38 @@ async def test_a_run_on_frames_is_kept_and_shown(tmp_path: Path) -> None:
     assert again.load(frames).pixels.shape[0] == 4
 
 
+def test_the_commands_take_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from longtake.surfaces.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "ep/a", range(1, 7))
+    make(tmp_path / "ep/b", range(1, 7))
+    (tmp_path / "ep.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nThe ferry leaves at half past six.\n")
+
+    def call(*arguments: str) -> str:
+        app(arguments, standalone_mode=False)
+        return capsys.readouterr().out
+
+    assert json.loads(call("probe", "ep", "--json"))["chapters"][1] == {"id": "b", "span": {"start": 2.0, "end": 4.0}}
+    assert "2 chapters, a to b" in call("probe", "ep/")
+    call("frames", "ep", "--at", "2.4", "--out", "pictures")
+    with Image.open(tmp_path / "pictures" / "ep_000002.400.jpg") as picture:
+        assert read_code(np.asarray(picture)) == 2
+    assert "ferry" in call("text", "ep")
+    answer = json.loads(call("ask", "ep", "When does the ferry leave?", "--save", "run", "--json"))
+    assert "half past six" in answer["answer"]
+    assert (tmp_path / "run/evidence.jpg").exists()
+
+
+def test_no_name_is_not_the_folder_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make(tmp_path / "clip", range(1, 9)))
+    with pytest.raises(VideoNotFoundError, match="no video is named"):
+        Video.open("")
+    assert Video.open(".", frame_fps=2).stem == "clip"
+
+
 # --------------------------------------------------------------------------------------------------- use_text
 
 
@@ -303,3 +337,20 @@ def test_without_text_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="use_text=False"):
         words.read_screen([1.0])
     assert TimedText(Video.open(clock.path), ocr=False).sources() == ("subtitles",)
+
+
+@pytest.mark.parametrize("agent", ["crop", "direct", "team"])
+async def test_a_run_without_text_shows_none(tmp_path: Path, agent: str) -> None:
+    clock = write_clock(tmp_path / "film.mp4")
+    named = tmp_path / "named.srt"
+    named.write_text("1\n00:00:01,000 --> 00:00:02,000\nXYZZY\n")
+    reply = ModelOutput(Message("assistant", ("<answer>none</answer>",)), "scripted")
+    for use_text in (True, False):
+        model = ScriptedModel([reply])
+        built = build_agent(read_settings({"agent": agent, "frames": 2}), model)
+        sample = Sample("1", str(clock.path), "What is said?", subtitles=str(named))
+        trace = await run(built, model, sample, open_video=partial(Video.open, use_text=use_text))
+        assert trace.answer is not None
+        asked = " ".join(message.text for message in model.requests[0].messages)
+        assert ("XYZZY" in asked) == (use_text and agent != "crop")
+        assert ("search_text" in str(model.requests[0].tools)) == (use_text and agent == "crop")

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, SpanError, VideoDecodeError, VideoError, VideoTimeoutError
+from ..errors import ConfigError, SpanError, VideoDecodeError, VideoError, VideoNotFoundError, VideoTimeoutError
 from ..media import Box, Frames, TimeSpan, VideoInfo
 from .extent import scan_keys
 from .frame_cache import CACHE, Picture, View
@@ -90,6 +90,8 @@ class Video:
         `VideoTimeoutError`."""
         if not deadline_seconds > 0:
             raise ConfigError(f"deadline_seconds must be positive, got {deadline_seconds}")
+        if not str(uri):  # as a path it would be the folder one is in
+            raise VideoNotFoundError("no video is named; give the path of a video file or of a folder of frames")
         path = Path(uri)
         child = Child() if isolate else None
         if child is not None:

@@ -5,6 +5,7 @@ Owns finding, reading and repairing them. Decodes no picture; tracks that are pi
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -37,10 +38,11 @@ def find_sidecar(video: Path, language: str | None = None) -> Path | None:
     if not video.parent.is_dir():
         return None
     stem = stem_of(video)
+    names = [name for name in os.listdir(video.parent) if name.startswith(f"{stem}.")]
     found: list[tuple[tuple[bool, bool, str, int], Path]] = []
-    for path in video.parent.iterdir():
+    for path in map(video.parent.joinpath, names):
         suffix = path.suffix.lower()
-        if not path.name.startswith(f"{stem}.") or suffix not in SUFFIXES or not path.is_file():
+        if suffix not in SUFFIXES or not path.is_file():
             continue
         tag = path.name[len(stem) + 1 : -len(suffix)].rstrip(".")
         if tag and not _LANGUAGE.match(tag):

@@ -25,7 +25,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import VideoDecodeError
-from .frame_folder import FrameReader, FrameTrack
+from .frame_folder import FrameTrack
+from .frame_reader import FrameReader
 from .picture import Look
 from .probe import Track, open_container, reason
 from .recode import packets_from, picture_stream

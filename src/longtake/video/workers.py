@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from ..errors import VideoDecodeError, VideoTimeoutError
 from .frame_cache import Picture
-from .frame_folder import FrameReader, FrameTrack
+from .frame_folder import FrameTrack
+from .frame_reader import FrameReader
 from .picture import Look
 from .probe import Track
 from .reader import Reader
