@@ -29,6 +29,7 @@ _BUILTIN: dict[Kind, dict[str, str]] = {
         "direct": "longtake.agents.direct:Direct",
         "crop": "longtake.agents.crop:Crop",
         "team": "longtake.agents.team:Team",
+        "ground": "longtake.agents.ground:Ground",
     },
     "scorer": {
         "choice": "longtake.scoring.scorers:choice",

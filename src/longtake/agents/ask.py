@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -29,6 +30,9 @@ __all__ = ["AskSettings", "ask_async", "build_agent", "read_settings"]
 class AskSettings(BaseModel):
     """How to ask. None leaves a setting to the agent or the model. ``frames`` is the overview's, 0 for none.
 
+    ``api_key_env`` and those of the roles name environment variables that hold keys, where OPENAI_API_KEY is not the
+    right one for every endpoint; a role without one shares the main model's where it shares its endpoint.
+
     ``deadline_seconds`` bounds each taking of frames; with ``isolate`` that is done in a process which is killed then
     (finding scenes and reading subtitle tracks is not)."""
 
@@ -41,6 +45,9 @@ class AskSettings(BaseModel):
     grounding_base_url: str | None = None
     vision_model: str | None = None
     vision_base_url: str | None = None
+    api_key_env: str | None = None
+    grounding_api_key_env: str | None = None
+    vision_api_key_env: str | None = None
     max_turns: int | None = Field(default=None, ge=1)
     frames: int | None = Field(default=None, ge=0)
     fps: float | None = Field(default=None, gt=0)
@@ -134,9 +141,22 @@ def load(settings: AskSettings, role: str = "") -> Model:
     return load_model(
         spec,
         base_url=url or (settings.base_url if same_kind else None),
+        api_key=_key(settings, role, shares_endpoint=same_kind and url is None),
         options=(settings.model_options or None) if same_kind else None,
         cache=settings.cache,
     )
+
+
+def _key(settings: AskSettings, role: str, *, shares_endpoint: bool) -> str | None:
+    name: str | None = getattr(settings, f"{role}_api_key_env") if role else settings.api_key_env
+    name = name or (settings.api_key_env if shares_endpoint else None)
+    if name is None:
+        return None
+    if not os.environ.get(name):
+        raise ConfigError(
+            f"the environment variable {name} holds no key; set it, or leave out the setting that names it"
+        )
+    return os.environ[name]
 
 
 def build_agent(settings: AskSettings, model: Model) -> Agent:
@@ -164,7 +184,7 @@ def build_agent(settings: AskSettings, model: Model) -> Agent:
     if model.name == "reader" and "num_frames" in known and not roles:
         given.setdefault("num_frames", 0)  # it reads words: an overview would be decoded for nobody
     for role in roles:
-        own = getattr(settings, f"{role}_model") or getattr(settings, f"{role}_base_url")
+        own = any(getattr(settings, f"{role}_{what}") for what in ("model", "base_url", "api_key_env"))
         given[role] = load(settings, role) if own else model
     if not roles and (settings.grounding_model or settings.vision_model):
         raise ConfigError(

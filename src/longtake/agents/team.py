@@ -39,10 +39,10 @@ from .replies import read_final, without_thinking
 from .skim import check_looks, check_turns, readable, said
 from .tools import ask_model, cue_lines
 
-__all__ = ["Team"]
+__all__ = ["CLIPS_AT", "Clip", "ClipsAt", "Team", "is_wordless", "middles", "split_into_clips"]
 
 ClipsAt: TypeAlias = Literal["auto", "fixed", "scenes", "chapters"]
-_CLIPS_AT: tuple[ClipsAt, ...] = get_args(ClipsAt)
+CLIPS_AT: tuple[ClipsAt, ...] = get_args(ClipsAt)
 
 _ACTION = re.compile(r"<(request_grounding|search|visual_query)>(.*?)</\1>", re.DOTALL)
 _CLIP = re.compile(r"<clip>\s*(.*?)\s*</clip>", re.DOTALL)
@@ -89,9 +89,9 @@ class Team:
     def __post_init__(self) -> None:
         check_turns(self.max_turns)
         check_looks(self.num_frames, None, self.max_pixels, least=1)
-        if not self.clip_seconds > 0 or self.clips not in _CLIPS_AT:
+        if not self.clip_seconds > 0 or self.clips not in CLIPS_AT:
             raise ConfigError(
-                f"a team needs clip_seconds above 0 and clips one of {', '.join(_CLIPS_AT)}; "
+                f"a team needs clip_seconds above 0 and clips one of {', '.join(CLIPS_AT)}; "
                 f"got {self.clip_seconds}, {self.clips!r}"
             )
 
@@ -147,7 +147,7 @@ class Team:
     def _ground(self, sample: Sample, video: Video, clips: Sequence[Clip], place: _Place) -> Tool:
         """The grounding worker: reads all clips, names one, and moves ``place`` there."""
         by_id = {clip.id: clip for clip in clips}
-        wordless = not any(clip.cues for clip in clips)
+        wordless = is_wordless(clips)
 
         async def prepare(call: ToolCall) -> Sequence[Message]:
             prompt = render(
@@ -161,9 +161,7 @@ class Team:
             )
             parts: list[Part] = [prompt]
             if wordless:
-                middles = [(clip.span.start + clip.span.end) / 2 for clip in clips]
-                budget = max(28 * 28, self.max_pixels // 4)
-                parts += await asyncio.to_thread(readable, video, middles, max_pixels=budget, snap="keyframe")
+                parts += await asyncio.to_thread(middles, video, clips, self.max_pixels)
             return [Message("user", tuple(parts))]
 
         async def finish(call: ToolCall, reply: str) -> ToolResult:
@@ -234,6 +232,16 @@ def split_into_clips(video: Video, clip_seconds: float, at: ClipsAt = "auto") ->
             edges.append(end)
     spans = [TimeSpan(a, b) for a, b in pairwise([*edges, duration])]
     return [Clip(f"clip_{i:03d}", span, _starting_in(span, cues)) for i, span in enumerate(spans)]
+
+
+def is_wordless(clips: Sequence[Clip]) -> bool:
+    return not any(clip.cues for clip in clips)
+
+
+def middles(video: Video, clips: Sequence[Clip], max_pixels: int) -> list[Part]:
+    """A small picture from the middle of each clip, to tell wordless clips apart."""
+    seconds = [(clip.span.start + clip.span.end) / 2 for clip in clips]
+    return readable(video, seconds, max_pixels=max(28 * 28, max_pixels // 4), snap="keyframe")
 
 
 def _starting_in(span: TimeSpan, cues: Sequence[Cue]) -> tuple[Cue, ...]:
