@@ -1,1 +1,1 @@
-"""Measuring agents on benchmarks: reads data, runs questions, grades answers, and says how far numbers can be trusted."""
+"""Measuring agents on benchmarks: reads data, runs questions, grades answers, says how far to trust the numbers."""

@@ -5,30 +5,34 @@ Asks no agent. What a failure caused is no verdict and says why; replies that co
 
 from __future__ import annotations
 
-from ..models.journaled import Account, CallJournal, Gate, JournaledModel, key_of
+from ..models.phrases import is_refusal
 from ..registry import resolve
-from ..scoring.judge import Judge
+from ..scoring.choice import extract_choice
 from ..scoring.looked import look
 from ..scoring.scorers import Scorer
-from ..store import digest
-from ..types import JSON, Sample, Score, Trace, Usage
+from ..types import Sample, Score, Trace, Usage
 from .benchmark import Spec
 from .items import Cause, Graded, Item
 from .store import Ended
 
-__all__ = ["grade", "is_judged", "judged"]
+__all__ = ["grade", "is_judged"]
 
 
-def grade(item: Item, epoch: int, ended: Ended | None, spec: Spec, judge: Score | None = None) -> Graded:
-    """``ended`` None: it was not run. ``judge`` is the judge's score, if one was asked."""
+def grade(
+    item: Item, epoch: int, ended: Ended | None, spec: Spec, judge: Score | None = None, *, has_judge: bool = False
+) -> Graded:
+    """``ended`` None: it was not run. ``judge`` is the judge's score, if it was asked; ``has_judge``: there is one, so
+    what it need not be asked about is wrong for it too."""
     trace = ended.trace if ended is not None else None
     cause, unreadable = _cause(item, ended)
     scores = dict[str, Score]()
     if cause is None and ended is not None and trace is not None:
         for column, scorer in _scorers(item, spec).items():
             scores[column] = _unreadable(column, ended) if unreadable else _score(column, scorer, trace, item.sample)
-        if judge is not None:
-            scores["judge"] = _unreadable("judge", ended) if unreadable else judge
+        if has_judge and unreadable and item.kind != "span":
+            scores["judge"] = _unreadable("judge", ended)
+        elif judge is not None:
+            scores["judge"] = judge
     return Graded(
         id=item.sample.id,
         epoch=epoch,
@@ -49,7 +53,7 @@ def grade(item: Item, epoch: int, ended: Ended | None, spec: Spec, judge: Score 
 def _cause(item: Item, ended: Ended | None) -> tuple[Cause | None, bool]:
     """Why there is no verdict, and whether what the agent wrote could not be read."""
     if ended is None:
-        return ("video" if not item.sample.video else "not run"), False
+        return "not run", False
     if ended.cause is not None or ended.trace is None:
         return ended.cause or "not run", False
     trace = ended.trace
@@ -64,7 +68,12 @@ def _cause(item: Item, ended: Ended | None) -> tuple[Cause | None, bool]:
     if trace.answer is None:
         refused = bool(trace.turns) and trace.turns[-1].output.stop_reason == "refused"
         return ("refused", False) if refused else (None, True)
-    return None, False
+    return ("refused" if _declines(item, trace.answer.text) else None), False
+
+
+def _declines(item: Item, answer: str) -> bool:
+    """Whether the whole answer is a refusal: one that names an option all the same is an answer."""
+    return is_refusal(answer) and not (item.sample.choices and extract_choice(answer, item.sample.choices) is not None)
 
 
 def _scorers(item: Item, spec: Spec) -> dict[str, str]:
@@ -86,15 +95,4 @@ def _unreadable(column: str, ended: Ended) -> Score:
 
 def is_judged(item: Item, ended: Ended | None) -> bool:
     """Whether there is something for a judge to say: an answer, and words to hold it against."""
-    return ended is not None and ended.trace is not None and ended.trace.answer is not None and bool(item.sample.target)
-
-
-async def judged(judge: Judge, item: Item, ended: Ended, journal: CallJournal, gate: Gate) -> Score:
-    """The judge's score of an answer; its replies are kept by what it was asked, so nothing is judged twice."""
-    assert ended.trace is not None
-    assert ended.trace.answer is not None
-    sample, answer = item.sample, ended.trace.answer.text
-    asked: list[JSON] = [sample.question, [*sample.choices], sample.target, answer]
-    account = Account(key_of(digest(judge.identity), [digest(asked)]), f"{sample.id}/{ended.epoch}")
-    model = JournaledModel(judge.model, journal, gate, account)
-    return await judge.score(sample.question, sample.target or "", answer, choices=sample.choices, model=model)
+    return item.kind != "span" and _cause(item, ended) == (None, False)

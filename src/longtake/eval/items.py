@@ -68,5 +68,5 @@ class Graded:
     unreadable: bool = False
     error: str | None = None
     looked: Looked | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0

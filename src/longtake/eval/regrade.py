@@ -4,39 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import orjson
 
-from ..errors import JudgeError, ModelError, StoreError
-from ..models.base import load_model
-from ..models.heard import Heard
+from ..errors import StoreError
 from ..models.journaled import StoppingError, model_identity
 from ..models.preflight import preflight
 from ..scoring.judge import Judge, Probes
-from ..store import write_atomic
-from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, Score, ToolSpec, Usage
+from ..store import locked, write_atomic
+from ..types import JSON, Score, Usage
 from .benchmark import Spec
-from .grade import grade, is_judged, judged
+from .grade import grade, is_judged
 from .items import Graded, Item
+from .judging import AbsentJudge, Judging, bare, judge_failure, judge_model, keep_judge_failure, probed
 from .metrics import summarise
 from .settings import EvalSettings, JudgeSettings
 from .store import Ended, EvalStore, Manifest, read_items, read_manifest, write_manifest
-from .worker import JUDGE_FILE
 
 __all__ = [
+    "Corrected",
     "Opened",
-    "bare",
     "headline",
     "headline_of",
-    "judge_model",
     "metrics_of",
     "open_evaluation",
-    "probed",
     "regrade",
+    "regrade_unlocked",
     "with_judge",
 ]
 
@@ -53,11 +49,34 @@ class Opened:
 
     @property
     def spec(self) -> Spec:
-        return Spec.model_validate(self.manifest.told["spec"])
+        return _spec(self.manifest)
 
     @property
     def settings(self) -> EvalSettings:
-        return EvalSettings.model_validate(self.manifest.told["settings"])
+        return _settings(self.manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """Questions with another gold than was kept, and the data that it is from."""
+
+    items: Sequence[Item]
+    data: tuple[str, ...]
+    data_digest: JSON
+
+
+def _spec(manifest: Manifest) -> Spec:
+    return Spec.model_validate(manifest.told["spec"])
+
+
+def _settings(manifest: Manifest) -> EvalSettings:
+    return EvalSettings.model_validate(manifest.told["settings"])
+
+
+def with_settings(manifest: Manifest, **changes: JSON) -> Manifest:
+    """``manifest`` with these settings changed."""
+    settings = {**cast("dict[str, JSON]", manifest.told["settings"]), **changes}
+    return replace(manifest, told={**manifest.told, "settings": settings})
 
 
 async def open_evaluation(
@@ -70,64 +89,132 @@ async def open_evaluation(
     manifest = read_manifest(root)
     if manifest is None:
         raise StoreError(f"there is no evaluation in {root}; give the --out folder of longtake eval run")
-    settings = EvalSettings.model_validate(manifest.told["settings"])
-    spec = Spec.model_validate(manifest.told["spec"])
     items = read_items(root) if items is None else items
     store = EvalStore(root)
     try:
-        ended = store.all(str(manifest.told["who_digest"]))
-        told = cast("dict[str, JSON] | None", manifest.told.get("judge"))
-        failure = _judge_failure(root, told["identity"]) if told is not None and judge is None else None
-        if judge is None and told is not None:
-            judge = Judge(_Absent(str(told["name"]), told["model"]))
-        gate = _OpenGate(in_flight)
-
-        async def one(item: Item, epoch: int) -> Graded:
-            how, verdict = ended.get((item.sample.id, epoch)), None
-            if judge is not None and how is not None and is_judged(item, how):
-                with suppress(StoppingError):
-                    verdict = await judged(judge, item, how, store.judgements, gate)
-                if failure is not None:
-                    verdict = Score("judge", None, error=failure)
-            return grade(item, epoch, how, spec, verdict)
-
-        work = [one(item, epoch) for epoch in range(settings.epochs) for item in items]
-        graded = await asyncio.gather(*work)
+        ended = _ended(store, manifest, items)
+        verdicts = await _verdicts(store, manifest, {item.sample.id: item for item in items}, ended, judge, in_flight)
     finally:
         store.close()
+    has_judge, spec = judge is not None or manifest.told.get("judge") is not None, _spec(manifest)
+    places = [(item, epoch) for epoch in range(_settings(manifest).epochs) for item in items]
+    graded = [
+        grade(item, epoch, ended.get(at), spec, verdicts.get(at), has_judge=has_judge)
+        for item, epoch in places
+        if (at := (item.sample.id, epoch))
+    ]
     return Opened(root, manifest, {item.sample.id: item for item in items}, graded, ended)
+
+
+def _ended(store: EvalStore, manifest: Manifest, items: Sequence[Item]) -> dict[tuple[str, int], Ended]:
+    """What became of every question in every epoch; nothing where it was not run."""
+    who, found = str(manifest.told["who_digest"]), dict[tuple[str, int], Ended]()
+    for epoch in range(_settings(manifest).epochs):
+        for item in items:
+            ended = store.now(who, item.sample.id, epoch)
+            if ended is not None and _asks_the_same(ended, item):
+                found[item.sample.id, epoch] = ended
+    return found
+
+
+def _asks_the_same(ended: Ended, item: Item) -> bool:
+    """Not so where a run with other data was begun and not finished."""
+    if ended.trace is None:
+        return True
+    was, now = ended.trace.sample, item.sample
+    return (was.question, was.choices) == (now.question, now.choices)
+
+
+async def _verdicts(
+    store: EvalStore,
+    manifest: Manifest,
+    items: Mapping[str, Item],
+    ended: Mapping[tuple[str, int], Ended],
+    judge: Judge | None,
+    in_flight: int,
+) -> dict[tuple[str, int], Score]:
+    """What a judge says of every answer that is judged; none is left once it failed a canary."""
+    told = cast("dict[str, JSON] | None", manifest.told.get("judge"))
+    if judge is not None:
+        by, failure = judge, None
+    elif told is not None:
+        by = Judge(AbsentJudge(str(told["name"]), told["model"]))
+        failure = judge_failure(store.root, told["identity"])
+    else:
+        return {}
+    judging = Judging(by, store.judgements, _Gate(in_flight, is_open=judge is not None))
+
+    async def one(how: Ended) -> Score:
+        try:
+            return await judging.score(items[how.id], how)
+        except StoppingError:
+            return Score("judge", None, error=f"not judged yet; longtake eval regrade DIR --judge {by.name} asks it")
+
+    asked = {at: how for at, how in ended.items() if is_judged(items[how.id], how)}
+    scores = dict(zip(asked, await asyncio.gather(*map(one, asked.values())), strict=True))
+    if by.canaries.failure is not None:
+        keep_judge_failure(store.root, by)
+        failure = by.canaries.failure
+    return scores if failure is None else {at: Score("judge", None, error=failure) for at in scores}
 
 
 async def regrade(
     root: Path,
     *,
     judge: JudgeSettings | None = None,
-    items: Sequence[Item] | None = None,
+    corrected: Corrected | None = None,
     min_coverage: float | None = None,
 ) -> dict[str, JSON]:
-    """Grades what is kept in ``root`` again and writes ``metrics.json`` and ``predictions.jsonl``; asks no agent."""
-    asked = Judge(judge_model(judge)) if judge is not None and judge.model else None
-    if asked is not None:
-        await preflight([bare(asked.model)])
-    probes = await probed(asked, root)
+    """Grades what is kept in ``root`` again and writes ``metrics.json`` and ``predictions.jsonl``; asks no agent.
+
+    ``judge`` is asked what it has not said yet, ``corrected`` gold takes the place of what was kept, and a
+    ``min_coverage`` that of the run's; whoever reads the folder afterwards finds all three. Raises `StoreError`, also
+    while a run is at work in it, and `JudgeError`."""
+    with locked(root):
+        return await regrade_unlocked(root, judge=judge, corrected=corrected, min_coverage=min_coverage)
+
+
+async def regrade_unlocked(
+    root: Path,
+    *,
+    judge: JudgeSettings | None = None,
+    corrected: Corrected | None = None,
+    min_coverage: float | None = None,
+) -> dict[str, JSON]:
+    """`regrade` for who has locked the folder."""
+    asked, probes = None, None
+    if judge is not None and judge.model:
+        model = judge_model(judge)
+        await preflight([bare(model)])
+        asked = Judge(model)
+        probes = await probed(asked, root)
+    items = None if corrected is None else corrected.items
     opened = await open_evaluation(root, judge=asked, in_flight=judge.in_flight if judge else 16, items=items)
-    if asked is not None:  # whoever reads the folder finds this judge's verdicts
-        opened = replace(opened, manifest=with_judge(opened.manifest, asked, probes))
-        write_manifest(root, opened.manifest, list(opened.items.values()), change=True)
-    metrics = metrics_of(opened, min_coverage=min_coverage)
+    manifest = opened.manifest
+    if asked is not None and judge is not None:
+        manifest = with_settings(with_judge(manifest, asked, probes), judge=judge.model_dump(mode="json"))
+    if corrected is not None:
+        manifest = replace(manifest, pinned={**manifest.pinned, "data": corrected.data_digest})
+        manifest = with_settings(manifest, data=list(corrected.data))
+    if min_coverage is not None:
+        manifest = with_settings(manifest, min_coverage=min_coverage)
+    if manifest is not opened.manifest:
+        opened = replace(opened, manifest=manifest)
+        write_manifest(root, manifest, list(opened.items.values()), change=True)
+    metrics = metrics_of(opened)
     write_atomic(root / "metrics.json", orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
     write_atomic(root / "predictions.jsonl", b"".join(_prediction(opened, one) for one in opened.graded))
     return metrics
 
 
-def metrics_of(opened: Opened, *, min_coverage: float | None = None) -> dict[str, JSON]:
+def metrics_of(opened: Opened) -> dict[str, JSON]:
     """`metrics.json` as a value."""
     told = opened.manifest.told
     settings: dict[str, JSON] = {**opened.manifest.pinned, **{k: v for k, v in told.items() if k != "spec"}}
     return summarise(
         opened.graded,
         headline=headline(opened),
-        min_coverage=opened.settings.min_coverage if min_coverage is None else min_coverage,
+        min_coverage=opened.settings.min_coverage,
         macro=opened.spec.scoring.macro,
         settings=settings,
     )
@@ -174,60 +261,16 @@ def _prediction(opened: Opened, one: Graded) -> bytes:
     return orjson.dumps(row) + b"\n"
 
 
-class _OpenGate:
-    """Nothing but how many calls there may be at once is bounded."""
+class _Gate:
+    """Bounds how many calls there are at once. A closed one lets none through: what is kept is read, and no more."""
 
-    def __init__(self, in_flight: int) -> None:
+    def __init__(self, in_flight: int, *, is_open: bool) -> None:
         self.calls = asyncio.Semaphore(in_flight)
+        self._is_open = is_open
 
-    def begin(self) -> None: ...
+    def begin(self) -> None:
+        if not self._is_open:
+            raise StoppingError
+
     def spend(self, usage: Usage) -> None:
         del usage
-
-
-class _Absent:
-    """The judge of a run that is only read: what it said is in the journal, more it cannot say."""
-
-    def __init__(self, name: str, identity: JSON) -> None:
-        self.name = name
-        self.reply_identity = identity
-
-    async def generate(
-        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
-    ) -> ModelOutput:
-        raise ModelError(f"not judged yet; longtake eval regrade DIR --judge {self.name} asks it")
-
-
-# --------------------------------------------------------------------------------------------------------- judges
-
-
-def judge_model(settings: JudgeSettings) -> Model:
-    assert settings.model is not None
-    takes_options = settings.model.partition(":")[0] not in ("reader", "scripted")
-    url, options = (settings.base_url, settings.options or None) if takes_options else (None, None)
-    return Heard(load_model(settings.model, base_url=url, options=options, cache=False))
-
-
-def bare(model: Model) -> Model:
-    return model.model if isinstance(model, Heard) else model
-
-
-async def probed(judge: Judge | None, out: Path) -> Probes | None:
-    """Raises `JudgeError` for a judge that is wrong about what is known, or was in an earlier run of this folder."""
-    if judge is None:
-        return None
-    if failure := _judge_failure(out, judge.identity):
-        raise JudgeError(f"{failure}; this folder remembers it: delete {out / JUDGE_FILE} to try this judge again")
-    return await judge.probe()
-
-
-def _judge_failure(root: Path, identity: JSON) -> str | None:
-    """What this judge got wrong during the run, if anything."""
-    path = root / JUDGE_FILE
-    if not path.exists():
-        return None
-    try:
-        told = orjson.loads(path.read_bytes())
-        return str(told["failure"]) if told["identity"] == identity else None
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise StoreError(f"{path} cannot be read ({e}); delete it, and judge again") from e

@@ -24,13 +24,14 @@ from ..types import JSON
 from .benchmark import Spec, load_spec
 from .contestant import Contestant, contestant
 from .items import Item
+from .judging import bare, judge_model, probed
 from .read import Loaded, read_benchmark
-from .regrade import bare, headline_of, judge_model, probed, regrade, with_judge
+from .regrade import Corrected, headline_of, regrade_unlocked, with_judge
 from .settings import EvalSettings, absolute, selected
 from .store import EvalStore, Manifest, read_items, read_manifest, write_manifest
 from .worker import EvalTally, EvalWorker, Task, who_digest
 
-__all__ = ["OnEvalTally", "corrected_items", "evaluate_async", "load_benchmark"]
+__all__ = ["OnEvalTally", "corrected", "evaluate_async", "load_benchmark"]
 
 OnEvalTally = Callable[[EvalTally, int], None]
 """Is told how far it is, of how many."""
@@ -48,15 +49,16 @@ def load_benchmark(settings: EvalSettings) -> Loaded:
     )
 
 
-def corrected_items(root: Path, data: tuple[str, ...]) -> list[Item]:
+def corrected(root: Path, data: tuple[str, ...]) -> Corrected:
     """The questions of the evaluation in ``root`` with the gold that ``data`` hold now. Raises `ConfigError` where one
     is not there any more, or asks something else: that must be run, not graded."""
     manifest = read_manifest(root)
     if manifest is None:
         raise StoreError(f"there is no evaluation in {root}; give the --out folder of longtake eval run")
     settings = EvalSettings.model_validate(manifest.told["settings"]).model_copy(update={"data": data})
-    now = {item.sample.id: item for item in load_benchmark(settings).items}
-    corrected = list[Item]()
+    loaded = load_benchmark(settings)
+    now = {item.sample.id: item for item in loaded.items}
+    items = list[Item]()
     for item in read_items(root):
         new = now.get(item.sample.id)
         if new is None or (new.sample.question, new.sample.choices) != (item.sample.question, item.sample.choices):
@@ -64,8 +66,8 @@ def corrected_items(root: Path, data: tuple[str, ...]) -> list[Item]:
                 f"question {item.sample.id} is {'not in the data' if new is None else 'another one'} now; only gold can"
                 " be corrected without running again"
             )
-        corrected.append(replace(new, sample=replace(new.sample, video=item.sample.video)))
-    return corrected
+        items.append(replace(new, sample=replace(new.sample, video=item.sample.video)))
+    return Corrected(items, data, _data_digest(loaded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +134,9 @@ async def evaluate_async(
         if limits.max_cost_usd is not None or limits.max_tokens is not None:
             limits = replace(limits, spent_before=paid([out / "calls", out / "judge"]))
         await preflight(dict.fromkeys(models))
-        probes = await probed(judge, out)
         manifest = _manifest(settings, loaded, who)
         if judge is not None:
-            manifest = with_judge(manifest, judge, probes)
+            manifest = with_judge(manifest, judge, await probed(judge, out))
         write_manifest(out, manifest, items, change=change)
         tasks = [Task(item, epoch) for epoch in range(settings.epochs) for item in items]
         watch = _Watch(limits, len(tasks), on_tally)
@@ -143,9 +144,9 @@ async def evaluate_async(
         try:
             given_up = await (compute or Local()).map(plan, tasks, watch)
         except LongtakeError:
-            await regrade(out)
+            await regrade_unlocked(out)
             raise
-        metrics = await regrade(out)
+        metrics = await regrade_unlocked(out)
         if watch.stopped is not None and watch.tally.done < len(tasks):
             raise watch.stopped
         if given_up:
@@ -178,7 +179,7 @@ def _manifest(settings: EvalSettings, loaded: Loaded, who: Contestant) -> Manife
     use_text = settings.subtitles is not False
     pinned: dict[str, JSON] = {
         "benchmark": loaded.spec.name,
-        "data": loaded.provenance.get("digest") or digest(dict(loaded.provenance)),
+        "data": _data_digest(loaded),
         "who": who.identity,
         "words": use_text,
     }
@@ -195,6 +196,10 @@ def _manifest(settings: EvalSettings, loaded: Loaded, who: Contestant) -> Manife
         "versions": _versions(),
     }
     return Manifest(pinned, told)
+
+
+def _data_digest(loaded: Loaded) -> JSON:
+    return loaded.provenance.get("digest") or digest(dict(loaded.provenance))
 
 
 def _versions() -> dict[str, JSON]:

@@ -3,7 +3,7 @@
 DIR/
   run.json             what was asked for and what decides answers; no secrets
   items.json           the questions that were selected, with their gold: grading again needs no data
-  traces/<writer>.jsonl    one line per question and epoch that ended
+  traces/<writer>.jsonl    runs of the agent, and for every question and epoch which of them is its own
   calls/, judge/       every call of a model and of the judge, as in `models.journaled`
   metrics.json, report.md, report.html, predictions.jsonl    made from the above, at any time again
 """
@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from ..changes import differences
 from ..errors import ConfigError, LongtakeError, StoreError
 from ..ledger import Committer, Fsync, Ledger
-from ..models.journaled import CallJournal
+from ..models.journaled import CallJournal, key_of
 from ..store import digest, write_atomic, writer_name
 from ..types import JSON, Trace, from_json, to_json
 from .items import Item
@@ -50,7 +50,10 @@ class Ended:
 
 
 class EvalStore:
-    """The journals of a run, opened by one process to write or only to read."""
+    """The journals of a run, opened by one process to write or only to read.
+
+    A finished run of the agent is kept under a key of all that decides it. Which of these is a question's own is kept
+    apart, and the later word counts: so what was answered is known again whatever became of the question meanwhile."""
 
     def __init__(self, root: Path, *, fsync: Fsync = "group") -> None:
         self.root = root
@@ -61,19 +64,31 @@ class EvalStore:
         self.judgements = CallJournal(root / "judge", writer, self._committer)
 
     def find(self, key: str) -> Ended | None:
+        """The run of the agent with this key, if it came to its end."""
         line = self._traces.get(key)
         return None if line is None else _ended_of(line)
 
-    def put(self, key: str, who: str, ended: Ended) -> None:
-        """``who`` names what decides answers beside the question."""
-        trace = None if ended.trace is None else orjson.Fragment(to_json(ended.trace))
-        fields = {"id": ended.id, "epoch": ended.epoch, "who": who, "cause": ended.cause, "error": ended.error}
-        self._traces.append(key, ended.status, {**fields, "trace": trace})
+    def put(self, key: str, ended: Ended) -> None:
+        """Keeps a run of the agent that came to its end."""
+        self._traces.append(key, ended.status, _fields_of(ended))
 
-    def all(self, who: str) -> dict[tuple[str, int], Ended]:
-        """(id, epoch) -> how it ended with these settings; of what was done again the later counts."""
-        lines = (line for line in self._traces.lines() if line.get("who") == who)
-        return {(line["id"], line["epoch"]): _ended_of(line) for line in lines}
+    def fail(self, who: str, failed: Ended) -> None:
+        """A question was not answered. ``who`` names what decides answers beside the question."""
+        self._traces.append(_place(who, failed.id, failed.epoch), failed.status, _fields_of(failed))
+
+    def point(self, who: str, key: str, ended: Ended) -> None:
+        """The run with this key is what became of this question."""
+        place = _place(who, ended.id, ended.epoch)
+        now = self._traces.get(place)
+        if now is None or now.get("to") != key:
+            self._traces.append(place, "at", {"to": key})
+
+    def now(self, who: str, id_: str, epoch: int) -> Ended | None:
+        """What became of a question; None if nothing has yet. Raises `StoreError` for a line that is not one."""
+        line = self._traces.get(_place(who, id_, epoch))
+        if line is None:
+            return None
+        return self.find(str(line["to"])) if line["status"] == "at" else _ended_of(line)
 
     @property
     def num_kept(self) -> int:
@@ -87,6 +102,15 @@ class EvalStore:
         self._committer.close()
         for part in (self._traces, self.calls, self.judgements):
             part.close()
+
+
+def _place(who: str, id_: str, epoch: int) -> str:
+    return key_of(who, [id_, str(epoch)])
+
+
+def _fields_of(ended: Ended) -> dict[str, Any]:
+    trace = None if ended.trace is None else orjson.Fragment(to_json(ended.trace))
+    return {"id": ended.id, "epoch": ended.epoch, "cause": ended.cause, "error": ended.error, "trace": trace}
 
 
 def _ended_of(line: Mapping[str, Any]) -> Ended:

@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import orjson
+from typing import Any, Literal
 
 from ..agents.loop import run
 from ..errors import (
@@ -27,23 +25,24 @@ from ..errors import (
 )
 from ..models.journaled import Account, JournaledModel, Limits, StoppingError, key_of
 from ..scoring.judge import Judge
-from ..store import digest, fingerprint, write_atomic
-from ..types import JSON, Score, Trace, Usage
+from ..store import digest, fingerprint
+from ..types import JSON, Sample, Trace, Usage
 from ..video.decode import Video
+from ..video.subtitles import find_sidecar
 from .benchmark import Spec
 from .contestant import Contestant, no_video
-from .grade import grade, is_judged, judged
+from .grade import grade, is_judged
 from .items import Graded, Item
+from .judging import Judging, keep_judge_failure
 from .store import Ended, EvalStore
 
-__all__ = ["JUDGE_FILE", "EvalTally", "EvalWorker", "Task", "who_digest"]
+__all__ = ["EvalTally", "EvalWorker", "Task", "who_digest"]
 
 log = logging.getLogger(__name__)
 
 MAX_FAILED_IN_A_ROW = 20
 """So many questions in a row to which no reply came mean that the endpoint is broken."""
 MAX_OPEN_VIDEOS = 64
-JUDGE_FILE = "judge.json"
 _ENDS_ALL = (ConfigError, MissingExtraError, ModelAuthError, ModelEndpointError, SpendCapError, StoreError)
 """Wrong for every question, not for this one."""
 _FORM = 1
@@ -82,7 +81,7 @@ class EvalTally:
             self.verdicts += 1
             self.value += score.value
         else:
-            cause = graded.cause or "judge"
+            cause = graded.cause or ("judge" if headline == "judge" else "no score")
             self.causes[cause] = self.causes.get(cause, 0) + 1
 
     @classmethod
@@ -137,11 +136,12 @@ class EvalWorker:
         self.limits = limits or Limits()
         self.tally = EvalTally()
         self.stopping: LongtakeError | None = None
-        self._who, self._spec, self._store, self._judge = who, spec, store, judge
+        self._who, self._spec, self._store = who, spec, store
         self._headline = headline
         self._identity = who_digest(who, use_text)
         self._gate = _Gate(self, self.limits.max_in_flight)
-        self._judge_gate = _Gate(self, judge_in_flight)
+        gate = _Gate(self, judge_in_flight)
+        self._judging = None if judge is None else Judging(judge, store.judgements, gate)
         self._open = partial(
             Video.open,
             deadline_seconds=deadline_seconds,
@@ -150,7 +150,7 @@ class EvalWorker:
             frame_fps=spec.frame_fps or 3.0,
         )
         self._videos = OrderedDict[tuple[str, str | None], asyncio.Task[Video]]()
-        self._marks = dict[str, str]()
+        self._marks = dict[tuple[str, str | None], str]()
         self._failed_in_a_row = 0
         self._seats = asyncio.Semaphore(self.limits.max_in_flight)
         """Questions at work at once: each holds its frames."""
@@ -186,64 +186,75 @@ class EvalWorker:
 
     async def _one(self, task: Task) -> None:
         item = task.item
-        if self._who.needs_video and not item.sample.video:
-            ended = None
-        else:
-            ended = await self._ended(task)
-        verdict: Score | None = None
-        if self._judge is not None and ended is not None and is_judged(item, ended):
-            verdict = await judged(self._judge, item, ended, self._store.judgements, self._judge_gate)
-            self._watch_judge(self._judge)
-        graded = await asyncio.to_thread(grade, item, task.epoch, ended, self._spec, verdict)
+        ended, verdict = await self._ended(task), None
+        judging = self._judging
+        if judging is not None and is_judged(item, ended):
+            verdict = await judging.score(item, ended)
+            self._watch_judge(judging.judge)
+        args = (item, task.epoch, ended, self._spec, verdict)
+        graded = await asyncio.to_thread(grade, *args, has_judge=judging is not None)
         self.tally.add(graded, self._headline)
 
     async def _ended(self, task: Task) -> Ended:
         """How the question ended: as it is known, or now. What failed before is tried again."""
         sample = task.item.sample
         if lacking := self._who.lacks(task.item):
-            key = key_of("no gold", [sample.id, str(task.epoch)])
-            return self._keep(key, Ended(sample.id, task.epoch, "failed", "gold", lacking))
+            return self._failed(task, "gold", lacking)
+        if self._who.needs_video and not sample.video:
+            return self._failed(
+                task, "video", f"there is no video {task.item.video_name!r} in the folder of the videos"
+            )
         try:
             video = await self._video(sample.video, sample.subtitles)
+            asked = await asyncio.to_thread(self._asked, task, video)
         except VideoError as e:
-            key = key_of("no video", [sample.id, str(task.epoch)])
-            return self._keep(key, Ended(sample.id, task.epoch, "failed", "video", _told(e)))
-        key = await asyncio.to_thread(self._key, task, video)
+            return self._failed(task, "video", _told(e))
+        key = key_of(self._identity, [*asked, sample.id])
         known = self._store.find(key)
-        if known is not None and known.status == "ended":
+        if known is not None:
+            self._store.point(self._identity, key, known)
             return known
-        account = Account(key, f"{sample.id}/{task.epoch}")
+        account = Account(key_of(self._identity, asked), f"{sample.id}/{task.epoch}")
         agent, model, config = self._who.ready(
             task.item, lambda model: JournaledModel(model, self._store.calls, self._gate, account), task.epoch
         )
         try:
             trace = await run(agent, model, sample, config=config, open_video=_already(video))
         except VideoError as e:
-            return self._keep(key, Ended(sample.id, task.epoch, "failed", "video", _told(e)))
+            return self._failed(task, "video", _told(e))
         if trace.stop_reason != "model_error":
             self._failed_in_a_row = 0
-            return self._keep(key, Ended(sample.id, task.epoch, "ended", None, trace.error, trace))
+            ended = Ended(sample.id, task.epoch, "ended", None, trace.error, trace)
+            self._store.put(key, ended)
+            self._store.point(self._identity, key, ended)
+            return ended
         if isinstance(account.error, ModelAuthError | ModelEndpointError):
             raise account.error
         self._watch(trace)
-        return self._keep(key, Ended(sample.id, task.epoch, "failed", "transport", trace.error, trace))
+        return self._failed(task, "transport", trace.error, trace)
 
-    def _keep(self, key: str, ended: Ended) -> Ended:
-        self._store.put(key, self._identity, ended)
-        return ended
+    def _failed(
+        self, task: Task, cause: Literal["transport", "video", "gold"], error: str | None, trace: Trace | None = None
+    ) -> Ended:
+        failed = Ended(task.item.sample.id, task.epoch, "failed", cause, error, trace)
+        self._store.fail(self._identity, failed)
+        return failed
 
-    def _key(self, task: Task, video: Video) -> str:
-        """Of all that decides the answer; the gold only where the agent is given it."""
+    def _asked(self, task: Task, video: Video) -> list[str]:
+        """All that decides the answer but who gives it; of the gold only what the agent is given."""
         sample = task.item.sample
-        asked: list[JSON] = [sample.question, [*sample.choices], video.info.fingerprint, self._mark(sample.subtitles)]
-        return key_of(self._identity, [digest([*asked, self._who.given(task.item)]), str(task.epoch)])
+        asked: list[JSON] = [sample.question, [*sample.choices], video.info.fingerprint, self._words(video, sample)]
+        return [digest([*asked, self._who.given(task.item)]), str(task.epoch)]
 
-    def _mark(self, subtitles: str | None) -> str:
-        if subtitles is None:
+    def _words(self, video: Video, sample: Sample) -> str:
+        """Names the words that come with the video: the file that was named, else the one beside it."""
+        if not self._who.needs_video or not video.use_text:
             return ""
-        if subtitles not in self._marks:
-            self._marks[subtitles] = fingerprint(Path(subtitles))
-        return self._marks[subtitles]
+        asked = (sample.video, sample.subtitles)
+        if asked not in self._marks:
+            path = Path(sample.subtitles) if sample.subtitles else find_sidecar(video.path)
+            self._marks[asked] = fingerprint(path) if path is not None else ""
+        return self._marks[asked]
 
     async def _video(self, uri: str, subtitles: str | None) -> Video:
         if not self._who.needs_video:
@@ -257,7 +268,7 @@ class EvalWorker:
         self._videos.move_to_end(key)
         try:
             return await asyncio.shield(self._videos[key])
-        except Exception:
+        except VideoError:  # perhaps it is there the next time
             self._videos.pop(key, None)
             raise
 
@@ -270,12 +281,9 @@ class EvalWorker:
             )
 
     def _watch_judge(self, judge: Judge) -> None:
-        """A judge that fails a canary is not to be trusted, also not for what it said before: that is kept at once."""
-        failure = judge.canaries.failure
-        if failure is not None and self.tally.judge_failure is None:
-            self.tally.judge_failure = failure
-            told = {"identity": judge.identity, "failure": failure}
-            write_atomic(self._store.root / JUDGE_FILE, orjson.dumps(told))
+        if judge.canaries.failure is not None and self.tally.judge_failure is None:
+            self.tally.judge_failure = judge.canaries.failure
+            keep_judge_failure(self._store.root, judge)
 
 
 def _told(error: Exception) -> str:

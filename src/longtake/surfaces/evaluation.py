@@ -243,15 +243,15 @@ def regrade(
     """Grade stored runs again: by today's scorers, by a judge, against corrected data. Asks no agent."""
     from ..eval.regrade import regrade as grade_again
     from ..eval.report import write_report
-    from ..eval.run import corrected_items
+    from ..eval.run import corrected
     from ..eval.settings import JudgeSettings
 
     by = None if judge is None else JudgeSettings(model=judge, base_url=judge_base_url)
     results = list[tuple[str, dict[str, Any]]]()
     for folder in folders:
-        items = corrected_items(folder, tuple(data)) if data else None
+        gold = corrected(folder, tuple(data)) if data else None
         results.append(
-            (folder.name, asyncio.run(grade_again(folder, judge=by, items=items, min_coverage=min_coverage)))
+            (folder.name, asyncio.run(grade_again(folder, judge=by, corrected=gold, min_coverage=min_coverage)))
         )
         write_report([folder], folder)
     if as_json:

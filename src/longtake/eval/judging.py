@@ -1,0 +1,98 @@
+"""Judges of evaluations: loaded, tried before they are used, and remembered by the folder when they proved wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from ..errors import JudgeError, StoreError
+from ..models.base import load_model
+from ..models.heard import Heard
+from ..models.journaled import Account, CallJournal, Gate, JournaledModel, StoppingError, key_of
+from ..scoring.judge import Judge, Probes
+from ..store import digest, write_atomic
+from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, Score, ToolSpec
+from .items import Item
+from .settings import JudgeSettings
+from .store import Ended
+
+__all__ = ["AbsentJudge", "Judging", "bare", "judge_failure", "judge_model", "keep_judge_failure", "probed"]
+
+_FILE = "judge.json"
+
+
+class AbsentJudge:
+    """The model of a judge that is only read: what it said is in the journal, more it cannot say."""
+
+    def __init__(self, name: str, identity: JSON) -> None:
+        self.name = name
+        self.reply_identity = identity
+
+    async def generate(
+        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec], config: GenerateConfig
+    ) -> ModelOutput:
+        raise StoppingError
+
+
+class Judging:
+    """A judge at work on the answers of a run. Its replies are kept by what it was asked, so nothing is judged twice:
+    the same answer to the same question waits for the verdict that is under way."""
+
+    def __init__(self, judge: Judge, journal: CallJournal, gate: Gate) -> None:
+        self.judge = judge
+        self._journal, self._gate = journal, gate
+        self._turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
+
+    async def score(self, item: Item, ended: Ended) -> Score:
+        """For an answer that `is_judged`. Raises `ModelAuthError`, `ModelEndpointError`, `StoppingError`."""
+        assert ended.trace is not None
+        assert ended.trace.answer is not None
+        sample, answer = item.sample, ended.trace.answer.text
+        asked: list[JSON] = [sample.question, [*sample.choices], sample.target, answer]
+        account = Account(key_of(digest(self.judge.identity), [digest(asked)]), f"{sample.id}/{ended.epoch}")
+        model = JournaledModel(self.judge.model, self._journal, self._gate, account)
+        async with self._turns[account.key]:
+            return await self.judge.score(
+                sample.question, sample.target or "", answer, choices=sample.choices, model=model
+            )
+
+
+def judge_model(settings: JudgeSettings) -> Model:
+    """The model that ``settings.model`` names. Raises `ConfigError`."""
+    assert settings.model is not None
+    takes_options = settings.model.partition(":")[0] not in ("reader", "scripted")
+    url, options = (settings.base_url, settings.options or None) if takes_options else (None, None)
+    return Heard(load_model(settings.model, base_url=url, options=options, cache=False))
+
+
+def bare(model: Model) -> Model:
+    """The model itself, as it was loaded."""
+    return model.model if isinstance(model, Heard) else model
+
+
+async def probed(judge: Judge, root: Path) -> Probes:
+    """Raises `JudgeError` for a judge that is wrong about what is known, or was in an earlier run of this folder."""
+    if failure := judge_failure(root, judge.identity):
+        raise JudgeError(f"{failure}; this folder remembers it: delete {root / _FILE} to try this judge again")
+    return await judge.probe()
+
+
+def keep_judge_failure(root: Path, judge: Judge) -> None:
+    """A judge that failed a canary is not to be trusted, also not for what it said before. Raises `StoreError`."""
+    write_atomic(root / _FILE, orjson.dumps({"identity": judge.identity, "failure": judge.canaries.failure}))
+
+
+def judge_failure(root: Path, identity: JSON) -> str | None:
+    """What this judge got wrong during a run, if anything. Raises `StoreError`."""
+    path = root / _FILE
+    if not path.exists():
+        return None
+    try:
+        told = orjson.loads(path.read_bytes())
+        return str(told["failure"]) if told["identity"] == identity else None
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise StoreError(f"{path} cannot be read ({e}); delete it, and judge again") from e
