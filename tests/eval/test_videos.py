@@ -90,6 +90,15 @@ def test_ambiguous_names_are_refused(tmp_path: Path) -> None:
     assert found(tmp_path, "y.mp4", patterns=["none/*", "S4/*"]) == "s4/y.mp4"
 
 
+def test_the_path_as_given_is_not_ambiguous(tmp_path: Path) -> None:
+    put(tmp_path, "a/x.mp4", "b/a/x.mp4", "A/y.mp4", "b/a/y.mp4", "z.mp4", "b/z.mp4")
+    for name in ("a/x.mp4", "b/a/x.mp4", "A/y.mp4", "z.mp4"):
+        assert found(tmp_path, name) == name
+    assert found(tmp_path, "a/x") == "a/x.mp4"
+    with pytest.raises(AmbiguousVideoError):
+        found(tmp_path, "z")
+
+
 def test_the_same_content_twice_is_one_video(tmp_path: Path) -> None:
     put(tmp_path, "s1/x.mp4", "s2/x.mp4", data=b"same")
     assert found(tmp_path, "x.mp4") == "s1/x.mp4"

@@ -112,23 +112,25 @@ class Finder:
         folders = {part.casefold() for part in parts[:-1]} & self._tree.folders
         return [entry for entry in entries if folders <= {part.casefold() for part in entry.parts[:-1]}]
 
-    def _best(self, parts: Sequence[str], entries: Sequence[Entry]) -> list[Entry]:
+    def _best(self, parts: tuple[str, ...], entries: Sequence[Entry]) -> list[Entry]:
         ranks = [self._rank(parts, entry) for entry in entries]
         best = max(ranks)
         return [entry for entry, rank in zip(entries, ranks, strict=True) if rank == best]
 
-    def _rank(self, parts: Sequence[str], entry: Entry) -> tuple[bool, int, int, bool, bool]:
+    def _rank(self, parts: tuple[str, ...], entry: Entry) -> tuple[bool, bool, int, bool, int, bool, bool]:
+        """How well it fits, best first: it is the path as given; case; the folders shared, from the last on; ..."""
         pairs = zip(reversed(parts[:-1]), reversed(entry.parts[:-1]), strict=False)
         num_shared = next((n for n, (a, b) in enumerate(pairs) if a.casefold() != b.casefold()), len(parts))
         path = entry.shown.casefold()
         matched = [n for n, pattern in enumerate(self._patterns) if fnmatchcase(path, pattern)]
         return (
-            parts[-1] in (entry.stem, entry.parts[-1] if entry.parts else "")
-            or os.path.splitext(parts[-1])[0] == entry.stem,
+            entry.parts == parts,
+            parts[-1] == entry.stem or entry.parts[-1:] == parts[-1:] or os.path.splitext(parts[-1])[0] == entry.stem,
             min(num_shared, len(parts) - 1, max(0, len(entry.parts) - 1)),
+            len(parts) > 1 and entry.parts[:-1] == parts[:-1],
             -matched[0] if matched else -len(self._patterns),
             entry.is_file,
-            bool(entry.parts) and entry.parts[-1] == parts[-1],
+            entry.parts[-1:] == parts[-1:],
         )
 
     def _only(self, name: str, entries: Sequence[Entry]) -> Entry:
@@ -151,7 +153,7 @@ class Finder:
         except VideoError:  # what cannot be read is like nothing else
             return f"unreadable {entry.shown}"
 
-    def _clips(self, name: str, parts: Sequence[str], stems: Sequence[str]) -> list[Entry]:
+    def _clips(self, name: str, parts: tuple[str, ...], stems: Sequence[str]) -> list[Entry]:
         """The clips of an episode in order: by the names of the clips, else all in the one folder of this name."""
         for index in (self._tree.episodes, self._tree.groups):
             found = [entry for stem in stems for entry in index.get(stem.casefold(), ())]
