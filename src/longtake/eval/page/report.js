@@ -112,8 +112,9 @@ function chart(cost) {
   }
   const boxes = points.map(({ x, y, interval }) => [px(x) - 7, py(interval ? interval[1] : y) - 7, px(x) + 7, py(interval ? interval[0] : y) + 7]);
   for (const { run, x, y } of points) { // each name where it meets no point and no other name
-    const name = run.name.length > 32 ? `${run.name.slice(0, 31)}…` : run.name, width = 7.5 * name.length;
-    const places = [4, -12, 20, -28, 36, -44, 52, -60, 68].flatMap((dy) => [[px(x) + 11, py(y) + dy], [px(x) - 11 - width, py(y) + dy]]);
+    const name = run.name.length > 32 ? `${run.name.slice(0, 31)}…` : run.name, width = 7 * name.length, X = px(x), Y = py(y);
+    const middle = Math.max(left + 2, Math.min(X - width / 2, W - 2 - width));
+    const places = [[X + 11, Y + 4], [X - 11 - width, Y + 4], ...[12, 28, 44].flatMap((dy) => [[middle, Y - dy], [middle, Y + dy + 10], [X + 11, Y - dy], [X + 11, Y + dy + 8], [X - 11 - width, Y - dy], [X - 11 - width, Y + dy + 8]])];
     const box = places.map(([x, y]) => [x, y - 12, x + width, y + 3]).find((one) => one[0] > left && one[2] < W && boxes.every((other) => one[2] < other[0] || one[0] > other[2] || one[3] < other[1] || one[1] > other[3]));
     const [at, line] = box ? [box[0], box[3] - 3] : places[0];
     text(at, line, name, { class: "name" });
@@ -151,13 +152,15 @@ function strata() {
   if (!names.length) return add("strata", el("p", { class: "soft" }, "The benchmark has no strata."));
   for (const name of names) {
     const values = unique(runs.map((run) => Object.keys(run.metrics.strata[name] || {})));
-    const rows = values.map((value) => [value, ...runs.flatMap((run) => {
+    const rows = values.map((value) => [value, ...runs.map((run) => {
       const one = (run.metrics.strata[name] || {})[value], column = headOf(run).column;
-      return one ? [[share(one.accuracy[column]), bar(one.accuracy[column], one.interval[column])], range(one.interval[column]), count(one.n), share(one.coverage)] : Array(4).fill(NONE);
+      if (!one) return NONE;
+      const mean = one.accuracy[column], interval = one.interval[column];
+      return [share(mean), bar(mean, interval), el("div", { class: "soft" }, `${range(interval)} · n ${count(one.n)}${one.coverage < 1 ? ` · coverage ${share(one.coverage)}` : ""}`)];
     })]);
-    add("strata", el("h3", {}, name), table(name, [name, ...runs.flatMap((run) => [several ? run.name : "Right", "Interval", "n", "Coverage"])], rows));
+    add("strata", el("h3", {}, name), table(name, [name, ...runs.map((run) => run.name)], rows));
   }
-  add("strata", el("p", { class: "soft" }, "A question may be in several values of a stratum. An interval needs two videos."));
+  add("strata", el("p", { class: "soft" }, "In the headline column. A question may be in several values of a stratum; an interval needs two videos."));
 }
 function flat(value, name, into) {
   if (value && typeof value === "object" && !Array.isArray(value)) for (const [key, held] of Object.entries(value)) flat(held, name ? `${name}.${key}` : key, into);
