@@ -45,6 +45,7 @@ def options(value: Any) -> Options:
         ({"A": "A. x", "B": "B. y"}, ("x", "y")),
         ([1, 2.5], ("1", "2.5")),
         (["None", "N/A"], ("None", "N/A")),
+        ({"B": "y", "A": "x"}, ("x", "y")),
         ({"A": "", "B": ""}, ()),
         (None, ()),
     ],
@@ -85,11 +86,24 @@ def test_options_in_numbered_fields_lose_only_the_padding_at_the_end():
         ("What does A. Smith say to B. Jones?\nA. x\nB. y", "What does A. Smith say to B. Jones?", ("x", "y")),
         ("Why?\nA. one\n  and more\nB. y", "Why?", ("one\n  and more", "y")),
         ("Who is A. Smith and B. Jones?", "Who is A. Smith and B. Jones?", ()),
+        ("Why?  \nD. w\nA. x\nB. y\nC. z", "Why?", ("x", "y", "z", "w")),
+        ("A. Smith laughs.\nWhy?\nA. x\nB. y", "A. Smith laughs.\nWhy?", ("x", "y")),
+        ("1. mix\n2. bake\nWhich order?\nA. 1, 2\nB. 2, 1", "1. mix\n2. bake\nWhich order?", ("1, 2", "2, 1")),
+        ("Why?\n1. x\n2. y", "Why?", ("x", "y")),
+        ("Why? (A) x (B) y [C] z", "Why?", ("x", "y", "z")),
     ],
 )
 def test_options_are_found_in_the_question(question: str, stem: str, bare: tuple[str, ...]):
     asked, found = options_in(question)
     assert (asked, found.texts) == (stem, bare)
+
+
+@pytest.mark.parametrize(
+    "lines", ["A. x\nB. y\nA. But this asks to weigh", "A. x\nB. y\nD. z", "A. x\nB. y\nC. z\nA. u\nB. v", "A. x\nB."]
+)
+def test_labels_that_are_no_set_are_refused(lines: str):
+    with pytest.raises(FieldError):
+        options_in(f"Why?\n{lines}")
 
 
 @given(texts, st.sampled_from(["{letter}. {text}", "({letter}) {text}", "{letter}: {text}", "{letter}) {text}"]))

@@ -61,37 +61,63 @@ def read_options(row: Row, names: Sequence[str]) -> Options:
 
 
 def options_in(question: str) -> tuple[str, Options]:
-    """A question that has its options in it, as lines or in the line: (the bare question, its options).
+    """A question that has its options in it, as lines or in the line: (the bare question, its options by letter).
 
-    The last run of labels that begins with A (or 1) counts. Without one, the question as it is and no options."""
-    for pattern, least in ((_AT_LINE, 2), (_IN_BRACKETS, 2), (_INLINE, 3)):
-        marks = _run(list(pattern.finditer(question)))
-        if len(marks) < least:
-            continue
-        stem = _HEADING.sub("", question[: marks[0].start()].rstrip()).rstrip()
-        ends = [*(mark.start() for mark in marks[1:]), len(question)]
-        texts = [question[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]
-        last, *rest = _INSTRUCTION.split(texts[-1], maxsplit=1)
-        texts[-1] = last.strip()
-        asked = "\n".join(part for part in (stem, *(part.strip() for part in rest)) if part)
-        if asked:
-            return asked, _checked(Options(tuple(texts), _letters(len(texts))))
-    return question, Options()
+    Lines may be in any order. Without options, the question as it is and none. Raises `FieldError` where lines are
+    labelled and the labels are not A, B, C... once each: cutting at them would make up options."""
+    marks = _by_lines(question)
+    if not marks:
+        marks = next((run for pattern in (_IN_BRACKETS, _INLINE) if (run := _run(pattern, question))), marks)
+    if not marks:
+        return question, Options()
+    stem = _HEADING.sub("", question[: marks[0].start()].rstrip()).rstrip()
+    ends = [*(mark.start() for mark in marks[1:]), len(question)]
+    texts = [question[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]
+    last, *rest = _INSTRUCTION.split(texts[-1], maxsplit=1)
+    texts[-1] = last.strip()
+    asked = "\n".join(part for part in (stem, *(part.strip() for part in rest)) if part)
+    if not asked:
+        return question, Options()
+    by_label = sorted(zip((_place(mark) for mark in marks), texts, strict=True))
+    return asked, _checked(Options(tuple(text for _, text in by_label), _letters(len(texts))))
 
 
-def _run(marks: list[re.Match[str]]) -> list[re.Match[str]]:
-    """The last marks that count A, B, C... (or 1, 2, 3...) up to the end, others between them left out."""
+def _by_lines(question: str) -> list[re.Match[str]]:
+    """The labels that open lines, from the first option on: the longest end of them that is a whole set."""
+    marks = list(_AT_LINE.finditer(question))
+    letters = [mark for mark in marks if _label_of(mark).isalpha()]
+    marks = letters if len(letters) > 1 else marks
+    places = [_place(mark) for mark in marks]
+    for start in range(len(marks) - 1):
+        rest = places[start:]
+        if sorted(rest) == list(range(len(rest))):
+            if any(places[i : i + 2] == [0, 1] for i in range(start)):
+                break  # another set before it
+            return marks[start:]
+    if len(marks) > 1 and {0, 1} <= set(places):
+        said = ", ".join(_label_of(mark) for mark in marks)
+        raise FieldError(f"the options in the question are labelled {said}, not A, B, C... once each")
+    return []
+
+
+def _run(pattern: re.Pattern[str], question: str) -> list[re.Match[str]]:
+    """The last labels within the line that count from A (or 1) to the end; two in brackets, three without."""
+    marks = list(pattern.finditer(question))
     for start in reversed(range(len(marks))):
-        if (label := _label_of(marks[start])) not in {"A", "1"}:
+        if _place(marks[start]) != 0:
             continue
         counted = [marks[start]]
         for mark in marks[start + 1 :]:
-            following = chr(ord("A") + len(counted)) if label == "A" else str(len(counted) + 1)
-            if _label_of(mark) == following:
+            if _place(mark) == len(counted) and _label_of(mark).isalpha() == _label_of(counted[0]).isalpha():
                 counted.append(mark)
-        if len(counted) > 1:
+        if len(counted) >= (2 if pattern is _IN_BRACKETS else 3):
             return counted
     return []
+
+
+def _place(mark: re.Match[str]) -> int:
+    label = _label_of(mark)
+    return _LETTERS.index(label) if label.isalpha() else int(label) - 1
 
 
 def _numbered(row: Row, name: str) -> Options:
@@ -117,9 +143,9 @@ def _options_of(value: JSON, name: str) -> Options:
         value = listed
     if isinstance(value, Mapping):
         kept = {str(key).strip(): str(text).strip() for key, text in value.items() if not is_empty(text)}
-        texts, _ = _bare(list(kept.values()))
-        labels = tuple(key.upper() for key in kept)
-        return Options(texts, labels if all(key in _LETTERS for key in labels) else _letters(len(texts)), tuple(kept))
+        if sorted(key.upper() for key in kept) == list(_LETTERS[: len(kept)]):
+            kept = {key: kept[key] for key in sorted(kept, key=str.upper)}
+        return Options(_bare(list(kept.values()))[0], _letters(len(kept)), tuple(kept))
     if isinstance(value, list):
         texts, labels = _bare([_option_text(each).strip() for each in value])
         return Options(texts, labels)
