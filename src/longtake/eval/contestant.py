@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from typing import Any, cast
 
 from ..agents.ask import AskSettings, build_agent, load
 from ..agents.direct import Direct
 from ..agents.loop import Agent
+from ..agents.team import Team
 from ..errors import ConfigError
 from ..media import VideoInfo
 from ..models.heard import Heard
@@ -27,6 +28,7 @@ from ..models.reader import Reader
 from ..store import digest
 from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, ToolSpec
 from ..video.decode import Video
+from .benchmark import Scoring, Spec
 from .items import Item
 
 __all__ = ["BASELINES", "Contestant", "contestant", "no_video"]
@@ -45,7 +47,8 @@ _OPTIONS: dict[str, tuple[str, dict[str, JSON]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """``gold`` says what of the gold it was given, "" for nothing. ``needs_video``: it looks at the video at all."""
+    """``gold`` says what of the gold it was given, "" for nothing. ``needs_video``: it looks at the video at all.
+    ``first_clips``: question id -> the clip in which a team begins, where a grounding cache says so."""
 
     name: str
     agent: Agent
@@ -53,6 +56,7 @@ class Contestant:
     config: GenerateConfig
     gold: str = ""
     needs_video: bool = True
+    first_clips: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def identity(self) -> dict[str, JSON]:
@@ -76,10 +80,18 @@ class Contestant:
         return {"main": self.model, **roles}
 
     def given(self, item: Item) -> JSON:
-        """What of this item's gold it is given."""
+        """What it is given for this item beside the question: gold, or where to begin."""
         if self.name == "oracle-crop":
             return [[span.start, span.end] for span in item.sample.target_spans]
-        return self.model.answer(item) if isinstance(self.model, _Constant) else None
+        if isinstance(self.model, _Constant):
+            return self.model.answer(item)
+        return self.first_clips.get(item.sample.id)
+
+    def scored(self, spec: Spec) -> Spec:
+        """How its answers are scored: the clip that `Ground` names is no answer to the question."""
+        if self.agent.name != "ground":
+            return spec
+        return spec.model_copy(update={"scoring": Scoring(strict="clip", lenient="clip", headline="strict")})
 
     def lacks(self, item: Item) -> str | None:
         """Why this item cannot be put to it, if so."""
@@ -93,12 +105,16 @@ class Contestant:
         agent = cast("Agent", replace(cast("Any", self.agent), **roles)) if roles else self.agent
         if self.name == "oracle-crop":
             agent = replace(cast("Direct", agent), spans=item.sample.target_spans)
+        if first_clip := self.first_clips.get(item.sample.id):
+            agent = replace(cast("Team", agent), first_clip=first_clip)
         model = self.model.of(item) if isinstance(self.model, _Constant) else self.model
         seed = None if self.config.seed is None else self.config.seed + epoch
         return agent, wrap(model), replace(self.config, seed=seed)
 
 
-def contestant(settings: AskSettings, items: Sequence[Item]) -> Contestant:
+def contestant(
+    settings: AskSettings, items: Sequence[Item], first_clips: Mapping[str, str] | None = None
+) -> Contestant:
     """The one that ``settings.agent`` names: an agent of the registry or a baseline. Raises `ConfigError`."""
     name = settings.agent
     agent_name, options = _OPTIONS.get(name, (name, {}))
@@ -109,13 +125,17 @@ def contestant(settings: AskSettings, items: Sequence[Item]) -> Contestant:
     agent = _heard(build_agent(settings, model))
     config = GenerateConfig(settings.temperature, settings.max_tokens, settings.seed)
     gold = {"constant": "the most frequent answer", "oracle-crop": "the spans where the answer is"}.get(name, "")
-    return Contestant(name, agent, model, config, gold, agent_name != "blind")
+    if first_clips and not hasattr(agent, "first_clip"):
+        raise ConfigError(
+            f"a grounding cache says where a team begins; the agent {name!r} begins nowhere, leave it out"
+        )
+    return Contestant(name, agent, model, config, gold, agent_name != "blind", first_clips or {})
 
 
 def _parts(agent: Agent) -> dict[str, Any]:
     """The fields of an agent that is a dataclass; workers' models are among them."""
     try:
-        return {field.name: getattr(agent, field.name) for field in fields(cast("Any", agent))}
+        return {each.name: getattr(agent, each.name) for each in fields(cast("Any", agent))}
     except TypeError:
         return {}
 

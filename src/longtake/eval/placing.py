@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import AmbiguousVideoError, VideoError, VideoNotFoundError
 from ..media import Chapter, TimeSpan
+from ..scoring.grounding import same_clip
 from ..video.frame_folder import EPISODE_SUFFIX, probe_frames
 from .benchmark import Spec
 from .drafts import Draft
@@ -18,7 +19,7 @@ from .items import Item, Malformed
 from .subtitle_files import SubtitleSource
 from .videos import VideoFinder
 
-__all__ = ["Placing"]
+__all__ = ["Placing", "chapters_of"]
 
 
 class Placing:
@@ -95,9 +96,9 @@ class Placing:
         if Path(video).stem == clip:
             return spans
         if video not in self._chapters:
-            self._chapters[video] = _chapters_of(Path(video), self._spec.frame_fps)
+            self._chapters[video] = chapters_of(Path(video), self._spec.frame_fps)
         for chapter in self._chapters[video]:
-            if _same_clip(chapter.id, clip):
+            if same_clip(chapter.id, clip):
                 start = chapter.span.start
                 return tuple(TimeSpan(start + span.start, start + span.end) for span in spans)
         return ()
@@ -121,16 +122,11 @@ def _sources(spec: Spec, roots: Sequence[Path], given: Path | bool | None) -> li
     return found
 
 
-def _chapters_of(video: Path, frame_fps: float | None) -> Sequence[Chapter]:
+def chapters_of(video: Path, frame_fps: float | None) -> Sequence[Chapter]:
+    """The clips of an episode of frame folders; none for other videos, and for one that cannot be read."""
     if not video.is_dir() and not video.name.endswith(EPISODE_SUFFIX):
         return ()
     try:
         return probe_frames(video, frame_fps).info.chapters
     except VideoError:  # said by the check of the benchmark, and by whoever opens it
         return ()
-
-
-def _same_clip(one: str, other: str) -> bool:
-    """Data leave out the show of TVQA's first show: ``s01e01_seg02_clip_00`` is ``bbt_s01e01_seg02_clip_00``."""
-    plain = [name.casefold().removeprefix("bbt_") for name in (one, other)]
-    return plain[0] == plain[1]

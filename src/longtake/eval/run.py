@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -23,6 +23,7 @@ from ..store import digest, locked
 from ..types import JSON
 from .benchmark import Spec, load_spec
 from .contestant import Contestant, contestant
+from .ground_cache import first_clips, read_ground_cache
 from .items import Item
 from .judging import bare, judge_model, probed
 from .read import Loaded, read_benchmark
@@ -80,6 +81,7 @@ class _Plan:
     spec: Spec
     headline: str
     items: Sequence[Item]
+    first_clips: Mapping[str, str]
     limits: Limits
     fsync: Fsync
 
@@ -87,7 +89,7 @@ class _Plan:
         settings = self.settings
         judge = settings.judge
         return EvalWorker(
-            contestant(settings.ask, self.items),
+            contestant(settings.ask, self.items, self.first_clips),
             self.spec,
             EvalStore(self.out, fsync=self.fsync),
             headline=self.headline,
@@ -124,7 +126,13 @@ async def evaluate_async(
     items = selected(loaded.items, settings)
     if not items:
         raise ConfigError(f"no question is left in shard {settings.shard}; the benchmark has {len(loaded.items)}")
-    who = contestant(settings.ask, loaded.items)
+    begins = await asyncio.to_thread(_first_clips, settings, loaded)
+    if settings.ask.agent == "ground":  # what is known needs no grounding
+        items, begins = [item for item in items if item.sample.id not in begins], {}
+        if not items:
+            raise ConfigError(f"{settings.ground_cache} knows a clip for every question; there is nothing to ground")
+    who = contestant(settings.ask, loaded.items, begins)
+    loaded = replace(loaded, spec=who.scored(loaded.spec))
     judging = judge_model(settings.judge) if settings.judge.model else None
     judge = Judge(judging) if judging is not None else None
     models = [bare(model) for model in (*who.models.values(), judging) if model is not None]
@@ -140,7 +148,7 @@ async def evaluate_async(
         write_manifest(out, manifest, items, change=change)
         tasks = [Task(item, epoch) for epoch in range(settings.epochs) for item in items]
         watch = _Watch(limits, len(tasks), on_tally)
-        plan = _Plan(out, settings, loaded.spec, headline, loaded.items, limits, fsync)
+        plan = _Plan(out, settings, loaded.spec, headline, loaded.items, begins, limits, fsync)
         try:
             given_up = await (compute or Local()).map(plan, tasks, watch)
         except LongtakeError:
@@ -152,6 +160,12 @@ async def evaluate_async(
         if given_up:
             metrics["given_up"] = [task.item.sample.id for task in given_up]
     return metrics
+
+
+def _first_clips(settings: EvalSettings, loaded: Loaded) -> dict[str, str]:
+    if settings.ground_cache is None:
+        return {}
+    return first_clips(read_ground_cache(Path(settings.ground_cache)), loaded.items, loaded.spec.frame_fps)
 
 
 class _Watch:
@@ -187,6 +201,7 @@ def _manifest(settings: EvalSettings, loaded: Loaded, who: Contestant) -> Manife
         "who_digest": who_digest(who, use_text),
         "spec": cast("JSON", orjson.loads(loaded.spec.model_dump_json())),
         "gold_given": who.gold,
+        "num_first_clips": len(who.first_clips),
         "provenance": dict(loaded.provenance),
         "settings": cast("JSON", settings.model_dump(mode="json")),
         "endpoints": {role: str(getattr(bare(m), "base_url", "in this process")) for role, m in who.models.items()},

@@ -24,6 +24,7 @@ __all__ = [
     "recall_05",
     "recall_07",
     "recall_at",
+    "same_clip",
     "temporal_iou",
     "union",
     "union_iou",
@@ -99,7 +100,8 @@ def asa(trace: Trace, sample: Sample) -> Score:
 
 
 def clip(trace: Trace, sample: Sample) -> Score:
-    """Grounding accuracy: 1 if the clip that a `team` run was in at its end is ``metadata["clip"]``.
+    """Grounding accuracy: 1 if the clip that a `team` run was in at its end, or a `ground` run named, is
+    ``metadata["clip"]``.
 
     That is the last one its grounding moved to, else the one it was shown at first."""
     gold = sample.metadata.get("clip")
@@ -110,12 +112,14 @@ def clip(trace: Trace, sample: Sample) -> Score:
     if not isinstance(gold, str) or not gold:
         return Score("clip", None, error=f"sample {sample.id} has no gold clip")
     if (found := clip_of(trace)) is None:
-        return Score("clip", None, error=f"the agent {trace.agent!r} goes to no clip; only team runs do")
-    return Score("clip", float(found == gold), f"was in {found}, right is {gold}")
+        return Score("clip", None, error=f"the agent {trace.agent!r} goes to no clip; team and ground do")
+    return Score("clip", float(same_clip(found, gold)), f"was in {found}, right is {gold}")
 
 
 def clip_of(trace: Trace) -> str | None:
-    """The clip that a `team` run was in at its end, None for other agents' runs."""
+    """The clip that a `team` run was in at its end or that a `ground` run named, None for other agents' runs."""
+    if trace.agent == "ground":
+        return trace.answer.text if trace.answer is not None else None
     moved = [
         found[1]
         for turn in trace.turns
@@ -126,6 +130,12 @@ def clip_of(trace: Trace) -> str | None:
     ]
     shown = [found for message in trace.opening for found in _SHOWN_CLIP.findall(message.text)]
     return moved[-1] if moved else shown[-1] if shown else None
+
+
+def same_clip(one: str, other: str) -> bool:
+    """Data leave out the show of TVQA's first show: ``s01e01_seg02_clip_00`` is ``bbt_s01e01_seg02_clip_00``."""
+    plain = [name.casefold().removeprefix("bbt_") for name in (one, other)]
+    return plain[0] == plain[1]
 
 
 def union(spans: Sequence[TimeSpan]) -> list[TimeSpan]:
