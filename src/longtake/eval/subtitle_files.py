@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
@@ -210,7 +211,7 @@ def _pairs(value: JSON) -> Iterator[tuple[str | None, JSON]]:
 
 
 def _rows(path: Path, data: bytes, whole: orjson.JSONDecodeError) -> Iterator[JSON]:
-    for number, line in enumerate(data.splitlines(), 1):
+    for number, line in enumerate(BytesIO(data), 1):
         if not line.strip():
             continue
         try:
