@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from made_graded import graded, items_of, run_of
 
+from clips import write_clock
 from longtake.eval.items import Graded, Item
 from longtake.eval.metrics import summarise
-from longtake.eval.report import write_pages
+from longtake.eval.report import write_pages, write_report
 from longtake.eval.report_data import Run
+from longtake.eval.run import evaluate_async
+from longtake.eval.settings import read_eval_settings
 from longtake.media import VideoInfo
 from longtake.types import Message, ModelOutput, Sample, ToolCall, ToolResult, Trace, Turn
 from parts_of_page import Page, assert_only_its_own_acts
@@ -162,3 +167,30 @@ def test_a_run_of_nothing_has_a_report(tmp_path: Path) -> None:
     page, text = pages([run("empty", [])], tmp_path)
     assert page.data["questions"] == []
     assert "no question was graded" in text
+
+
+async def test_a_folder_of_an_evaluation_becomes_its_report(tmp_path: Path) -> None:
+    data = tmp_path / "mine.jsonl"
+    rows = [
+        {"question": f"What is in part {i}?", "video": f"{i}.mp4", "options": ["a", "b"], "answer": "ABA"[i]}
+        for i in range(3)
+    ]
+    data.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    for row in rows:
+        write_clock(tmp_path / row["video"], num_frames=25)
+    settings = {"benchmark": "custom", "data": (str(data),), "videos": str(tmp_path), "agent": "constant"}
+    out = tmp_path / "constant"
+    metrics = await evaluate_async(read_eval_settings(settings), out)
+    (out / "view").mkdir()
+    (out / "view" / "index.html").touch()
+    found = await asyncio.to_thread(write_report, [out], tmp_path / "shown")
+    assert found == [("constant", metrics)]
+    page = Page(tmp_path / "shown" / "report.html")
+    (run,) = page.data["runs"]
+    assert run["kind"] == "baseline constant · made with gold: the most frequent answer"
+    assert [row["runs"][0]["state"] for row in page.data["questions"]] == ["right", "wrong", "right"]
+    link = page.data["questions"][0]["text"]["runs"][0]["link"]
+    file, _, place = link.partition("#")
+    assert (tmp_path / "shown" / file).resolve() == (out / "view" / "index.html").resolve()
+    assert place.endswith("/0")
+    assert len(page.data["questions"][0]["turns"][0]["turns"]) == 1

@@ -19,7 +19,7 @@ COLUMNS = ("strict", "lenient", "judge")
 """Verdicts, in this order; every other score is a measure."""
 
 METHOD = (
-    "standard errors CR2, clustered by video; intervals Wilson with the effective sample size of the clustered "
+    "Standard errors CR2, clustered by video; intervals Wilson with the effective sample size of the clustered "
     "variance and Student's t"
 )
 

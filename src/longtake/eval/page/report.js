@@ -30,14 +30,14 @@ function bar(mean, interval) { // a share on a line from 0 to 1
 // ---- headlines
 function headlines() {
   const first = runs[0].metrics;
-  at("what").textContent = `${plural(data.num_questions, "question")} asked of ${plural(runs.length, "run")} · percent, with ${first.method.confidence * 100} % intervals; ${first.method.about}.`;
+  at("what").textContent = `${plural(data.num_questions, "question")} asked of ${plural(runs.length, "run")} · percent, with ${first.method.confidence * 100} % intervals. ${first.method.about}.`;
   add("headlines", ...runs.map((run) => {
     const m = run.metrics, head = headOf(run);
     const missing = Object.values(m.no_verdict).reduce((sum, n) => sum + n, 0);
     return el("article", { class: "card headline" }, el("h2", {}, run.name), run.kind ? el("span", { class: "kind" }, run.kind) : "",
       el("div", { class: "big" }, head.value === null ? "no headline" : share(head.value)),
       head.why ? el("p", { class: "warn" }, head.why) : el("p", {}, `${head.interval ? range(head.interval) : "no interval: all questions are about one video"} · ${head.column}${head.mean_over ? `, mean over ${head.mean_over}` : ""}`),
-      el("p", { class: "soft" }, `${count(m.n)} answers on ${plural(m.num_videos, "video")}${m.num_epochs > 1 ? ` in ${m.num_epochs} epochs` : ""} · coverage ${share(m.coverage)} · ${plural(missing, "question")} without a verdict`));
+      el("p", { class: "soft" }, `${count(m.n)} asked on ${plural(m.num_videos, "video")}${m.num_epochs > 1 ? ` in ${m.num_epochs} epochs` : ""} · coverage ${share(m.coverage)} · ${plural(missing, "question")} without a verdict`));
   }));
 }
 
