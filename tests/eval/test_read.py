@@ -152,7 +152,9 @@ def test_a_gold_span_of_a_clip_that_is_not_there_is_left_out_and_noted(tmp_path:
 
 def test_subtitles_that_the_row_names_are_shifted_to_the_video(tmp_path: Path):
     made = made_rows.longvideobench(tmp_path)
-    array(tmp_path / "subtitles" / "v1_en.json", [{"start": "00:00:05.000", "end": "00:00:06.500", "line": "Land ho"}])
+    cues = [("00:00:05.000", "00:00:06.500", "Land ho"), ("00:20:00", "00:20:01", "after the end")]
+    rows = [{"start": start, "end": end, "line": line} for start, end, line in cues]
+    array(tmp_path / "subtitles" / "v1_en.json", rows)
     spec = load_spec("longvideobench")
     loaded = read_benchmark(spec, made.data)
     assert loaded.num_subtitles == 1

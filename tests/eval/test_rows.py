@@ -59,6 +59,8 @@ def test_lines_that_cannot_be_read_are_named(tmp_path: Path):
         ("\ufeff[]".encode("utf-16-le"), "UTF-16"),
         (b'{"train": [{"q": 1}], "test": [{"q": 2}]}', "test, train; name one with --split"),
         (b'{"n": 3}', "wanted: a list of rows"),
+        (b"[" * 99999, "cannot be read as JSON"),
+        (b"[" + b"9" * 9999 + b"]", "cannot be read as JSON"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(data: bytes, said: str, tmp_path: Path):

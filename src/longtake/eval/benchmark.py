@@ -50,7 +50,8 @@ class Fields(_Table):
 
     ``options`` may also be ``option{n}`` (fields numbered from 0 or 1) and ``@question`` (they stand in the question);
     ``spans`` may be two fields, ``start,end``. ``answer`` maps a field to the forms in which it names the answer:
-    readings that differ make the row malformed. ``video_pattern``: where it matches, its group is the video."""
+    readings that differ make the row malformed. ``video_pattern``: where it matches, its group is the video.
+    ``subtitle_start`` and ``subtitle_duration``: the part of the subtitles that the video is, in seconds."""
 
     question: tuple[str, ...] = ("question",)
     video: tuple[str, ...] = ("video",)
@@ -62,6 +63,7 @@ class Fields(_Table):
     clip: tuple[str, ...] = ()
     subtitles: tuple[str, ...] = ()
     subtitle_start: tuple[str, ...] = ()
+    subtitle_duration: tuple[str, ...] = ()
 
 
 class Subtitles(_Table):

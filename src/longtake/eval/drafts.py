@@ -32,16 +32,19 @@ class Draft:
     has_id: bool
     subtitles: str | None
     subtitle_start_seconds: float = 0.0
+    subtitle_duration_seconds: float | None = None
     notes: tuple[str, ...] = field(default=())
 
 
 def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
     """Raises `FieldError` saying why the row is malformed."""
     names = spec.fields
-    question = _PLACEHOLDER.sub("", _text(row, names.question, "question"))
+    question = _PLACEHOLDER.sub("", _text(row, names.question, "question")).strip()
+    if not question:
+        raise FieldError("the question is only a place for the video")
     kind = _kind_said(spec, row)
     value, forms = _answer(row, spec)
-    question, options = _options(kind, row, names, question.strip(), (value, forms))
+    question, options = _options(kind, row, names, question, (value, forms))
     if kind == "any":
         kind = _kind_seen(options, value, first(row, names.spans))
     target, notes = None, list[str]()
@@ -78,13 +81,13 @@ def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
     strata = {name: values for name, fields in spec.strata.items() if (values := texts_of(first(row, fields)))}
     stem = re.sub(r"\.[A-Za-z0-9]{2,4}$", "", video)
     item = Item(sample, kind, stem, video, strata, None if clip is None else str(clip))
-    start = first(row, names.subtitle_start)
     words = first(row, names.subtitles)
     return Draft(
         item,
         id_ is not None,
         None if words is None else str(words),
-        _seconds(start),
+        _seconds(first(row, names.subtitle_start)) or 0.0,
+        _seconds(first(row, names.subtitle_duration)),
         tuple(notes),
     )
 
@@ -180,9 +183,9 @@ def _word(value: JSON) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _seconds(value: JSON) -> float:
+def _seconds(value: JSON) -> float | None:
     try:
         seconds = float(str(value))
     except ValueError:
-        return 0.0
-    return seconds if math.isfinite(seconds) else 0.0
+        return None
+    return seconds if math.isfinite(seconds) else None

@@ -223,7 +223,7 @@ def _by_letter(value: JSON, options: Options) -> int | None:
 def _by_index(value: JSON, options: Options, start: int = 0) -> int | None:
     try:
         number = float(value) - start if isinstance(value, str | int | float) else nan
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if isinstance(value, bool) or not number.is_integer():
         return None

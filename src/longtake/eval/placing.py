@@ -38,7 +38,7 @@ class Placing:
         self._found = dict[str, str]()
         self._chapters = dict[str, Sequence[Chapter]]()
         self._words = _sources(spec, [each for each in (videos, root) if each is not None], subtitles)
-        self._words_found = dict[tuple[str, str | None, float], str | None]()
+        self._words_found = dict[tuple[str, str | None, float, float | None], str | None]()
         self.ambiguous = dict[str, str]()
         self.notes = list[Malformed]()
 
@@ -46,7 +46,7 @@ class Placing:
     def num_subtitles(self) -> int | None:
         if not self._words:
             return None
-        return len({name for (name, _, _), path in self._words_found.items() if path is not None})
+        return len({name for (name, *_), path in self._words_found.items() if path is not None})
 
     def placed(self, draft: Draft) -> Item:
         item = draft.item
@@ -75,15 +75,15 @@ class Placing:
             return ""
 
     def _words_of(self, draft: Draft) -> str | None:
-        key = (draft.item.video_name, draft.subtitles, draft.subtitle_start_seconds)
+        key = (draft.item.video_name, draft.subtitles, draft.subtitle_start_seconds, draft.subtitle_duration_seconds)
         if key not in self._words_found:
             self._words_found[key] = self._find_words(*key)
         return self._words_found[key]
 
-    def _find_words(self, name: str, named: str | None, start_seconds: float) -> str | None:
+    def _find_words(self, name: str, named: str | None, start: float, duration: float | None) -> str | None:
         for source in self._words:
             try:
-                if path := source.find(name, named=named, start_seconds=start_seconds):
+                if path := source.find(name, named=named, start_seconds=start, duration_seconds=duration):
                     return str(path)
             except VideoError as e:
                 self.notes.append(Malformed(name, 0, f"its subtitles are not used: {e}"))

@@ -95,6 +95,8 @@ def _json(path: Path, split: str | None, known: frozenset[str]) -> Iterator[RawR
         except json.JSONDecodeError as e:
             if e.msg != "Extra data":
                 raise ConfigError(f"{path} is not JSON: {e.msg} at line {e.lineno}; is the file whole?") from e
+        except (ValueError, RecursionError) as e:
+            raise ConfigError(f"{path} cannot be read as JSON: {e}") from e
         else:
             yield from _rows_of(path, value, split, known)
             return
@@ -105,7 +107,7 @@ def _json(path: Path, split: str | None, known: frozenset[str]) -> Iterator[RawR
             value = json.loads(line.decode())
         except UnicodeDecodeError as e:
             yield RawRow(number, None, f"the line is not UTF-8 (byte {line[e.start]:#04x} at column {e.start + 1})")
-        except (json.JSONDecodeError, RecursionError) as e:
+        except (ValueError, RecursionError) as e:  # also numbers with thousands of digits
             yield RawRow(number, None, f"the line is not JSON: {e}")
         else:
             yield _row(number, value)
