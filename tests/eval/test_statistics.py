@@ -248,3 +248,20 @@ def test_the_test_of_a_difference_holds_where_mcnemars_does_not() -> None:
         naive += mcnemar(int((values > 0).sum()), int((values < 0).sum()))[1] < 0.05
     assert 0.02 <= rejected / 400 <= 0.08
     assert naive / 400 > 0.1
+
+
+def test_the_mean_over_tasks_is_covered_too() -> None:
+    rng = np.random.default_rng(3)
+    tasks, covered = [(30, 0.5), (10, 0.3), (25, 0.7), (8, 0.4), (15, 0.6)], 0
+    for _ in range(300):
+        groups: list[tuple[list[float], list[tuple[int, int]]]] = []
+        for task, (num_videos, share) in enumerate(tasks):
+            ease = rng.beta(share * 1.5, (1 - share) * 1.5, num_videos)
+            videos = np.repeat(np.arange(num_videos), rng.integers(1, 6, num_videos))
+            values = (rng.random(len(videos)) < ease[videos]).astype(float)
+            groups.append((values.tolist(), [(task, video) for video in videos.tolist()]))
+        found = macro_estimate(groups)
+        assert found is not None
+        assert found.interval is not None
+        covered += found.interval[0] <= 0.5 <= found.interval[1]
+    assert 0.91 <= covered / 300 <= 0.985
