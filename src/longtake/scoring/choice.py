@@ -203,10 +203,10 @@ def _number(reply: _Reply) -> set[int]:
 
 
 def _decided(reply: _Reply) -> set[int]:
-    """What the answer that is announced last names."""
+    """What the answer that is announced last names; ``it is B`` does at the end, or where nothing else does."""
     announced = [*_announced(reply, _SAYS), *_called_right(reply)]
-    if not announced:
-        announced = [(at, found) for at, found in _announced(reply, _SUGGESTS) if found.marked]
+    suggested = [(at, found) for at, found in _announced(reply, _SUGGESTS) if found.marked]
+    announced += [pair for pair in suggested if not announced or not words_in(reply.text[pair[1].end :])]
     return reply.listed(max(announced, key=lambda pair: pair[0])[1]) if announced else set()
 
 

@@ -25,10 +25,12 @@ _EXTRA = "comparing formulas needs the eval extra: pip install 'longtake[eval]'"
 _COMMAND = (sys.executable, "-c", "from longtake.scoring.maths import serve; serve()")
 _LONGEST = 400
 _START_SECONDS, _SECONDS = 60.0, 10.0
+_MAX_BYTES = 4 << 30
 _EXPRESSION = re.compile(
     r"\\(?:d?frac|sqrt|pi|times|cdot|boxed|infty|left)\b|\w\s*\^|[=√π]|\d\s*[+*/]\s*\d|\d\s*[a-z]\s*[-+]"
 )
-_VARIABLE_IS = re.compile(r"\s*[a-z]\s*=\s*", re.IGNORECASE)
+_WORD = re.compile(r"(?<![\\a-z])[a-z]{3,}", re.IGNORECASE)
+"""Text around a formula, which is then found by its marks; anything else is read as a formula whole."""
 
 
 def maths_available() -> bool:
@@ -128,10 +130,14 @@ _WORKER = _Worker()
 def serve() -> None:
     """Answers ``[answer, target]`` lines on standard input with true or false, null for a target that is no formula."""
     package: Any = import_module("math_verify")
+    if sys.platform != "win32":
+        import resource
 
-    # without an alarm, which is the asking side's work
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_BYTES, _MAX_BYTES))
+
     def read(text: str) -> Any:
-        for form in (text, f"${text}$"):
+        # without an alarm, which is the asking side's work
+        for form in (text,) if _WORD.search(text) else (f"${text}$", text):
             if found := package.parse(form, parsing_timeout=None, raise_on_error=False):
                 return found
         return []

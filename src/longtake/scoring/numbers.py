@@ -124,7 +124,7 @@ def quantities(text: str) -> list[Quantity]:
 
 def whole_number(text: str) -> float | None:
     """The number that the whole text is, in words or figures, without a unit; else None."""
-    said = figures(text).strip(" \t\n.,;:!?()[]'\"")
+    said = figures(text).strip(" \t\n,;:!?()[]'\"").rstrip(".")
     found = quantities(said)
     return (
         found[0].value

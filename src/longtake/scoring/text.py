@@ -12,7 +12,7 @@ from ..types import Sample, Score, Trace
 from .base import answer_of, normal, target_of
 from .hedges import hedge
 from .maths import is_expression, same_maths
-from .numbers import figures, quantities, same
+from .numbers import figures, quantities, same, whole_number
 
 __all__ = ["contains", "exact", "mentions", "relaxed"]
 
@@ -59,15 +59,21 @@ def relaxed(trace: Trace, sample: Sample) -> Score:
     if _same_number(answer, target):
         return Score("relaxed", 1.0, f"answered {answer!r}, the same number as {target!r}")
     try:
-        same_formula = is_expression(target) and same_maths(answer, target)
+        formulas = is_expression(target) or (is_expression(answer) and whole_number(target) is not None)
+        same_formula = formulas and same_maths(answer, target)
     except ScoringError as e:
         return Score("relaxed", None, error=str(e))
     return Score("relaxed", float(same_formula), f"answered {answer!r}, right is {target!r}")
 
 
 def _nearly(said: str, right: str) -> bool:
-    shorter, longer = sorted((said, right), key=len)
+    """Whether one holds the other and is hardly longer, plurals apart."""
+    shorter, longer = sorted((_singular(said), _singular(right)), key=len)
     return bool(shorter) and _holds(longer, shorter) and len(shorter) >= _SHARE * len(longer)
+
+
+def _singular(text: str) -> str:
+    return " ".join(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in text.split())
 
 
 def _same_number(answer: str, target: str) -> bool:
@@ -86,7 +92,7 @@ def _same_number(answer: str, target: str) -> bool:
 def _other_words(text: str, start: int, end: int) -> set[str]:
     """The words beside the number, without the s of plurals."""
     words = normal(f"{text[:start]} {text[end:]}").split()
-    return {word.removesuffix("s") for word in words if word not in _FILLER}
+    return {_singular(word) for word in words if word not in _FILLER}
 
 
 def _holds(answer: str, target: str) -> bool:
