@@ -21,6 +21,7 @@ from PIL import Image
 from longtake.errors import ConfigError
 from longtake.eval.benchmark import load_spec
 from longtake.eval.read import Loaded, read_benchmark
+from longtake.types import to_json
 
 OWN = {"question": "Who?", "video": "v1.mp4", "choices": list(FOUR), "answer": "B"}
 
@@ -39,6 +40,17 @@ def test_every_row_is_an_item_malformed_or_a_duplicate(tmp_path: Path):
     assert "'Z' names none of the 4 options" in said
     assert "no question in question, " in said
     assert "no video; looked in video, " in said
+
+
+def test_half_a_character_is_malformed(tmp_path: Path):
+    rows = [
+        {**OWN, "question": "Who\ud83d?"},
+        {**OWN, "choices": ["x", "\udc00"], "answer": "A"},
+        {**OWN, "question": "Who\U0001f600?"},
+    ]
+    loaded = read_own(tmp_path, *rows)
+    assert [(row.row, "half a character" in row.reason) for row in loaded.malformed] == [(1, True), (2, True)]
+    assert to_json(loaded.items[0].sample)
 
 
 def test_options_that_stand_in_the_question_too_are_shown_once(tmp_path: Path):

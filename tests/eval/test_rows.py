@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,13 @@ def test_parquet_without_its_columns_of_bytes(tmp_path: Path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(ConfigError, match="not a Parquet file"):
         values(tmp_path / "broken.parquet")
+
+
+def test_dates_and_decimals_of_parquet_are_text(tmp_path: Path):
+    rows = [{"day": date(2024, 5, 6), "price": Decimal("1.50"), "more": {"days": [date(2024, 1, 2)]}}]
+    assert values(parquet(tmp_path / "rows.parquet", rows)) == [
+        {"day": "2024-05-06", "price": "1.50", "more": {"days": ["2024-01-02"]}}
+    ]
 
 
 def test_lines_of_text_by_a_pattern(tmp_path: Path):

@@ -82,6 +82,8 @@ def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
     stem = re.sub(r"\.[A-Za-z0-9]{2,4}$", "", video)
     item = Item(sample, kind, stem, video, strata, None if clip is None else str(clip))
     words = first(row, names.subtitles)
+    values = (each for found in strata.values() for each in found)
+    _check_text("\n".join(map(str, (sample.id, question, *options.texts, target, value, clip, words, video, *values))))
     return Draft(
         item,
         id_ is not None,
@@ -90,6 +92,14 @@ def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
         _seconds(first(row, names.subtitle_duration)),
         tuple(notes),
     )
+
+
+def _check_text(text: str) -> None:
+    """Half a surrogate pair can be read from JSON, and neither sent nor stored."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as e:
+        raise FieldError(f"the text holds half a character, {text[e.start]!a}; was it cut?") from e
 
 
 def _kind_said(spec: Spec, row: Mapping[str, JSON]) -> Kind | Literal["any"]:

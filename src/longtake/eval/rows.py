@@ -205,9 +205,22 @@ def _parquet(path: Path) -> Iterator[RawRow]:
             for batch in file.iter_batches(columns=names):
                 for value in batch.to_pylist():
                     number += 1
-                    yield _row(number, value)
+                    yield _row(number, _as_json(value))
     except (arrow.ArrowException, OSError) as e:
         raise ConfigError(f"{path} is not a Parquet file that can be read: {e}") from e
+
+
+def _as_json(value: object) -> JSON:
+    """What Parquet holds and JSON does not (dates, decimals) as text."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return [_as_json(each) for each in cast("list[object]", value)]
+        case dict():
+            return {str(key): _as_json(each) for key, each in cast("dict[object, object]", value).items()}
+        case _:
+            return str(value)
 
 
 def _holds_bytes(arrow: Any, kind: Any) -> bool:
