@@ -83,3 +83,16 @@ def test_runs_that_cannot_be_compared() -> None:
         compare([graded("a", strict=1.0)], [graded("b", strict=1.0)], "strict")
     with pytest.raises(ConfigError, match="'a' twice in epoch 0"):
         compare([graded("a", strict=1.0), graded("a", strict=0.0)], [graded("a", strict=1.0)], "strict")
+
+
+def test_pairs_about_one_video_are_not_independent() -> None:
+    a, b = [1.0] * 30 + [0.0] * 30, [0.0] * 10 + [1.0] * 50
+
+    def width(num_videos: int) -> float:
+        def asked(values: list[float]) -> list[Graded]:
+            return [graded(f"q{i}", f"v{i * num_videos // 60}", strict=value) for i, value in enumerate(values)]
+
+        low, high = compared(asked(a), asked(b))["interval"]
+        return high - low
+
+    assert width(12) > 1.5 * width(60)

@@ -47,6 +47,7 @@ def test_the_tail_is_exact_where_it_is_known() -> None:
     assert student_p(1.0, 1) == pytest.approx(0.5)  # Cauchy
     assert student_p(0.0, 3.3) == 1.0
     assert student_p(-2.0, 7) == student_p(2.0, 7)
+    assert (student_p(Z, 1e8), student_quantile(0.975, 1e8)) == (pytest.approx(0.05), pytest.approx(Z))
     assert student_p(30.0, 4) == pytest.approx(7.352856097661319e-06, rel=1e-9)
 
 
