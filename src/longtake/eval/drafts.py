@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from ..media import TimeSpan
@@ -33,7 +33,7 @@ class Draft:
     subtitles: str | None
     subtitle_start_seconds: float = 0.0
     subtitle_duration_seconds: float | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
@@ -47,22 +47,7 @@ def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
     question, options = _options(kind, row, names, question, (value, forms))
     if kind == "any":
         kind = _kind_seen(options, value, first(row, names.spans))
-    target, notes = None, list[str]()
-    spans = tuple[TimeSpan, ...]()
-    if kind == "choice":
-        if not options.texts:
-            raise FieldError(f"a choice without options; looked in {', '.join(names.options)}")
-        target = None if value is None else _LETTERS[right_option(value, forms, options)]
-    elif kind == "span":
-        spans = read_spans(value) or _gold_spans(row, names)
-        target = ", ".join(f"{span.start:g} - {span.end:g}" for span in spans) or None
-    elif value is not None:
-        target = "; ".join(texts_of(value)) if isinstance(value, list) else str(unwrapped(value))
-    if kind != "span":
-        try:
-            spans = _gold_spans(row, names)
-        except FieldError as e:
-            notes.append(f"the gold span is left out: {e}")
+    target, spans, notes = _gold(kind, row, names, options, value, forms)
     video = _video(row, names)
     clip = first(row, names.clip)
     id_ = first(row, names.id)
@@ -90,8 +75,28 @@ def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
         None if words is None else str(words),
         _seconds(first(row, names.subtitle_start)) or 0.0,
         _seconds(first(row, names.subtitle_duration)),
-        tuple(notes),
+        notes,
     )
+
+
+def _gold(
+    kind: Kind, row: Mapping[str, JSON], names: Fields, options: Options, value: JSON, forms: Sequence[Form]
+) -> tuple[str | None, tuple[TimeSpan, ...], tuple[str, ...]]:
+    """The target, the gold spans, and what is odd in them. A span that only says where the answer is may be wrong."""
+    if kind == "span":
+        spans = read_spans(value) or _gold_spans(row, names)
+        return ", ".join(f"{span.start:.10g} - {span.end:.10g}" for span in spans) or None, spans, ()
+    target = None
+    if kind == "choice":
+        if not options.texts:
+            raise FieldError(f"a choice without options; looked in {', '.join(names.options)}")
+        target = None if value is None else _LETTERS[right_option(value, forms, options)]
+    elif value is not None:
+        target = "; ".join(texts_of(value)) if isinstance(value, list) else str(unwrapped(value))
+    try:
+        return target, _gold_spans(row, names), ()
+    except FieldError as e:
+        return target, (), (f"the gold span is left out: {e}",)
 
 
 def _check_text(text: str) -> None:
