@@ -134,6 +134,17 @@ NOT_STRICT = [
     ("A. a red car\nB. a blue car\nThe answer is B", CARS, 1),
     ("He drives it home and parks.\nB", CARS, 1),
     ("First I thought of A, then of C.\n\n**D**", CARS, 3),
+    ("I believe it's D.", CARS, 3),
+    ("Based on the video, B", CARS, 1),
+    ("I'm not sure, but B", CARS, 1),
+    ("B best describes it", CARS, 1),
+    ("Ans: B", CARS, 1),
+    ("final_answer: B", CARS, 1),
+    ("- B", CARS, 1),
+    ("I think the answer is B, but it could be C", CARS, 1),
+    ("Since the car is blue, the answer must be B.", CARS, 1),
+    ("A blue car, not a red car", CARS, 1),
+    ("Option (A): a red car. Option (B): a blue car. The best choice is Option B.", CARS, 1),
     # denied
     ("not A but B is correct", CARS, 1),
     ("It is not A. It is B.", CARS, 1),
@@ -202,6 +213,9 @@ NONE = [
     ("2 or 3", COUNTS),
     ("None", CARS),
     ("A\nB", CARS),
+    ("Answer: A man walks", CARS),
+    ("Between A and C, not A, and not C", CARS),
+    ("It is A, B", CARS),
     ("B", ()),
 ]
 

@@ -22,20 +22,20 @@ from .numbers import whole_number
 __all__ = ["choice", "choice_strict", "extract_choice", "strict_choice"]
 
 _DRESS = " \t\r\n.,:;!?'’\"“”*_`()[]{}<>$\\【】「」"
-_TAGS = re.compile(r"\\boxed\b|\\(?:text|mathrm|textbf|mathbf)\b|</?answer>", re.IGNORECASE)
+_TAGS = re.compile(r"\\boxed\b|\\(?:text|mathrm|textbf|mathbf)\b|</?[a-z_]+>", re.IGNORECASE)
 _TVQA = re.compile(r"a(\d)")
 _LED = re.compile(r"\W*([A-Za-z])\W+")
 _OWN_LETTER = re.compile(r"\s*[(\[]?([A-Z])[).:\]]\s*")
 
 _SURELY = (
-    r"(?:(?:therefore|thus|then|clearly|most|likely|probably|definitely|indeed|simply|just|still|either|that|it|is"
+    r"(?:(?:(?:it|that)['’]s|therefore|thus|then|clearly|most|likely|probably|definitely|indeed|simply|just|still|either|that|it|is"
     r"|the|my|correct|right|best|final|answer|option|choice|letter)\b\s*[:=]?\s*)*"
 )
 _SAYS = re.compile(
     r"(?:\b(?:answer|choice|option|conclusion|response|selection|solution)"
     r"(?:\s+(?:to|for|of|from|in|here|that|which|would|should|must|i|we|based|given)\b[^.:;\n]{0,80}?|,[^.:;\n]{0,80}?,)?"
     r"\s*(?:\b(?:is|be|was)\b|[:=→–—]|[-=]>|-)[\s:]*"
-    r"|\b(?:answer|final choice)\s+"
+    r"|\b(?:answer|final choice)\s+|\b(?:ans|correct|result|decision)\s*[.:=]\s*"
     r"|\b(?:choose|chose|select|selected|pick|picked|going with|go with|opt for|settle on|conclude)\s+"
     r"|(?:答案|选择|选项|选|答え|正解|정답|답)\s*(?:应该)?(?:是|为|為|は|은|는)?\s*:?\s*)" + _SURELY,
     re.IGNORECASE,
@@ -54,11 +54,12 @@ _IS_RIGHT = re.compile(
 )
 _OPTION_WORD = re.compile(r"(?:option|choice|letter|answer)\s*[(\[]?\s*\Z", re.IGNORECASE)
 _LEADING = re.compile(
-    r"\W*?(?:(?:the\s+)?(?:option|choice|letter)\s+)?(?=[(\[<【「]?\s*[A-Za-z](?![^\W_]))", re.IGNORECASE
+    r"\W*?(?:(?:the\s+)?(?:option|choice|letter)\s+)?(?=(?:[(\[<【「]\s*)?[A-Za-z](?![^\W_]))", re.IGNORECASE
 )
 _GOES_ON = re.compile(
-    r"\s+(?:[A-Z]|(?:because|since|is|was|not|rather|instead|over|the|it|they|he|she|there|this|that|in|at|on|with|as|by|which|both)\b)"
+    r"\s+(?:[A-Z]|(?:because|since|is|was|not|rather|instead|over|the|it|they|he|she|there|this|that|in|at|on|with|as|by|which|both|best|fits|describes|shows)\b)"
 )
+_LAST = re.compile(r"[,:;]\s*(?:(?:but|so|perhaps|maybe|probably)\s+)?(?=\W{0,2}[A-Z]\W*\Z)")
 _NEAR = 20
 _TWO_WORDS = frozenset(("yes", "no", "true", "false"))
 
@@ -149,7 +150,15 @@ def extract_choice(text: str, choices: Sequence[str]) -> int | None:
         return index
     said, options = plain(text), _bare(choices)
     reply = _Reply(said, options, words_at(said, options))
-    rules: tuple[Callable[[_Reply], set[int]], ...] = (_number, _decided, _last_line, _leading, _lettered, _worded)
+    rules: tuple[Callable[[_Reply], set[int]], ...] = (
+        _number,
+        _decided,
+        _last_line,
+        _leading,
+        _closing,
+        _lettered,
+        _worded,
+    )
     for rule in rules:
         if found := rule(reply):
             return found.pop() if len(found) == 1 else None
@@ -261,6 +270,15 @@ def _leading(reply: _Reply) -> set[int]:
         if one.index not in found and one.start > first.start and labels and not reply.denies(one):
             found.add(one.index)
     return found
+
+
+def _closing(reply: _Reply) -> set[int]:
+    """The letter that the text ends with, after a comma or colon, if it is the only one."""
+    match = _LAST.search(reply.text)
+    named = reply.letter(match.end()) if match else None
+    if named is None or words_in(reply.text[named.end :]):
+        return set()
+    return {one.index for one in [named, *reply.letters()] if not reply.denies(one)}
 
 
 def _lettered(reply: _Reply) -> set[int]:

@@ -77,7 +77,7 @@ def plain(text: str) -> str:
     said = re.sub(r"\\boxed\s*\{\s*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?([^{}]*)\}?\s*\}", r" answer: \1 ", said)
     said = re.sub(r"</?answer>", lambda tag: " " if "/" in tag[0] else " answer: ", said, flags=re.I)
     said = re.sub(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r"\1", said)
-    return re.sub(r"[*`\"“”$\\{}]|(?<!\w)_+|_+(?!\w)", " ", said)
+    return re.sub(r"[*_`\"“”$\\{}]|</?[a-z]+>", " ", said)
 
 
 def letter_at(text: str, at: int, num_options: int) -> Named | None:
