@@ -107,7 +107,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def writer_name() -> str:
     """Names a process that appends to journals: in the order of time, since of what failed the later line counts."""
-    return f"{time.time():.0f}-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+    return f"{time.time():.6f}-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..models.phrases import is_refusal
 from ..registry import resolve
+from ..scoring.base import UNREAD
 from ..scoring.choice import extract_choice
 from ..scoring.looked import look
 from ..scoring.scorers import Scorer
@@ -33,6 +34,7 @@ def grade(
             scores["judge"] = _unreadable("judge", ended)
         elif judge is not None:
             scores["judge"] = judge
+        unreadable = unreadable or _states_nothing(scores.get("lenient"))
     return Graded(
         id=item.sample.id,
         epoch=epoch,
@@ -57,14 +59,14 @@ def _cause(item: Item, ended: Ended | None) -> tuple[Cause | None, bool]:
     if ended.cause is not None or ended.trace is None:
         return ended.cause or "not run", False
     trace = ended.trace
-    if trace.stop_reason == "abstained":
-        return "abstained", False
-    if trace.stop_reason == "max_tokens":
-        return "truncated", False
     if trace.stop_reason == "model_error":
         return "transport", False
     if not item.sample.target and not (item.kind == "span" and item.sample.target_spans):
         return "gold", False
+    if trace.stop_reason == "abstained":
+        return "abstained", False
+    if trace.stop_reason == "max_tokens":
+        return "truncated", False
     if trace.answer is None:
         refused = bool(trace.turns) and trace.turns[-1].output.stop_reason == "refused"
         return ("refused", False) if refused else (None, True)
@@ -87,6 +89,11 @@ def _score(column: str, name: str, trace: Trace, sample: Sample) -> Score:
     scorer: Scorer = resolve("scorer", name)
     score = scorer(trace, sample)
     return Score(column, score.value, score.explanation, score.error)
+
+
+def _states_nothing(score: Score | None) -> bool:
+    """Whether there is an answer, but none of the kind that was asked for: no option, no number."""
+    return score is not None and score.value is not None and score.explanation.startswith(UNREAD)
 
 
 def _unreadable(column: str, ended: Ended) -> Score:
