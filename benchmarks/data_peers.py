@@ -52,14 +52,12 @@ def with_requests(job: Job) -> None:
 
 def with_openai_threads(job: Job) -> None:
     """A pool of ``at_once`` threads and one `OpenAI` client, as LongVideoAgent's evaluation has it."""
-    from httpx import Limits
-    from openai import DefaultHttpxClient, OpenAI
+    from openai import OpenAI
 
-    limits = Limits(max_connections=job.at_once, max_keepalive_connections=job.at_once)
     lock = threading.Lock()
     with (
         (job.folder / "replies.jsonl").open("w") as out,
-        OpenAI(base_url=job.url, api_key="none", http_client=DefaultHttpxClient(limits=limits)) as client,
+        OpenAI(base_url=job.url, api_key="none") as client,
         ThreadPoolExecutor(job.at_once) as pool,
     ):
 
