@@ -32,7 +32,7 @@ from .settings import EvalSettings, absolute, selected
 from .store import EvalStore, Manifest, read_items, read_manifest, write_manifest
 from .worker import EvalTally, EvalWorker, Task, who_digest
 
-__all__ = ["OnEvalTally", "corrected", "evaluate_async", "load_benchmark"]
+__all__ = ["OnEvalTally", "corrected", "evaluate_async", "load_benchmark", "num_to_ground"]
 
 OnEvalTally = Callable[[EvalTally, int], None]
 """Is told how far it is, of how many."""
@@ -130,7 +130,7 @@ async def evaluate_async(
     if settings.ask.agent == "ground":  # what is known needs no grounding
         items, begins = [item for item in items if item.sample.id not in begins], {}
         if not items:
-            raise ConfigError(f"{settings.ground_cache} knows a clip for every question; there is nothing to ground")
+            raise ConfigError(f"{', '.join(settings.ground_cache)}: a clip is known for every question already")
     who = contestant(settings.ask, loaded.items, begins)
     loaded = replace(loaded, spec=who.scored(loaded.spec))
     judging = judge_model(settings.judge) if settings.judge.model else None
@@ -162,10 +162,18 @@ async def evaluate_async(
     return metrics
 
 
+def num_to_ground(settings: EvalSettings) -> int:
+    """How many questions the grounding caches of ``settings`` do not know. Raises `ConfigError`."""
+    loaded = load_benchmark(settings)
+    known = _first_clips(settings, loaded)
+    return sum(item.sample.id not in known for item in selected(loaded.items, settings))
+
+
 def _first_clips(settings: EvalSettings, loaded: Loaded) -> dict[str, str]:
-    if settings.ground_cache is None:
-        return {}
-    return first_clips(read_ground_cache(Path(settings.ground_cache)), loaded.items, loaded.spec.frame_fps)
+    found = dict[str, str]()
+    for path in reversed(settings.ground_cache):
+        found |= first_clips(read_ground_cache(Path(path)), loaded.items, loaded.spec.frame_fps)
+    return found
 
 
 class _Watch:

@@ -33,8 +33,8 @@ class JudgeSettings(BaseModel):
 class EvalSettings(BaseModel):
     """``ask`` says who is measured and how it looks; replies are not taken from the cache of `ask`, the run's journal
     is its memory. ``subtitles`` False: no words of any video are used. ``shard``: ``"2/4"``, the second of four parts
-    of the videos; ``limit``: the first so many questions; ``epochs``: every question so often. ``ground_cache``: where
-    a team begins; grounding leaves out the questions that it knows."""
+    of the videos; ``limit``: the first so many questions; ``epochs``: every question so often. ``ground_cache``: files
+    that say where a team begins, the first that knows a question; grounding leaves out what they know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +44,7 @@ class EvalSettings(BaseModel):
     subtitles: str | bool | None = None
     split: str | None = None
     revision: str | None = None
-    ground_cache: str | None = None
+    ground_cache: tuple[str, ...] = ()
     ask: AskSettings = AskSettings(cache=False)
     judge: JudgeSettings = JudgeSettings()
     limit: int | None = Field(default=None, ge=1)

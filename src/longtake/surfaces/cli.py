@@ -20,6 +20,7 @@ from ..errors import ConfigError, LongtakeError, SpanError
 from ..types import Trace
 from .arguments import new_run_folder, read_arguments, split_choices
 from .data import data_app
+from .eval_seeds import add_to as add_seeds_to
 from .evaluation import eval_app
 from .looking import JsonOption, VideoArgument, add_to
 from .show import LiveRun, answer_json, cost_line, print_answer
@@ -167,6 +168,7 @@ def demo(
 
 
 add_to(app)
+add_seeds_to(eval_app)
 app.add_typer(data_app, name="data")
 app.add_typer(eval_app, name="eval")
 

@@ -20,7 +20,7 @@ from .terminal import err, out, print_json, progress
 if TYPE_CHECKING:
     from ..eval.settings import EvalSettings
 
-__all__ = ["eval_app"]
+__all__ = ["CoverageOption", "eval_app", "print_result", "read_eval_arguments"]
 
 eval_app = typer.Typer(
     help="Measure agents on benchmarks, with numbers that say how far they can be trusted.",
@@ -146,6 +146,9 @@ def run(
     vision_base_url: Annotated[str | None, typer.Option(help="Its own endpoint.")] = None,
     judge: Annotated[str | None, typer.Option(help="A model that judges answers in words.")] = None,
     judge_base_url: Annotated[str | None, typer.Option(help="The judge's own endpoint.")] = None,
+    ground_cache: Annotated[
+        list[Path] | None, typer.Option(help="team: begins where this file says, see eval ground-cache.")
+    ] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of the overview; 0 for none.")] = None,
     fps: Annotated[float | None, typer.Option(help="Overview frames a second, up to --frames.")] = None,
     max_pixels: Annotated[int | None, typer.Option(help="Pixels a frame may have.")] = None,
@@ -191,6 +194,7 @@ def run(
             "grounding_base_url": grounding_base_url,
             "vision_model": vision_model,
             "vision_base_url": vision_base_url,
+            "ground_cache": tuple(map(str, ground_cache)) if ground_cache else None,
             "judge": None if judge is None else {"model": judge, "base_url": judge_base_url},
             "frames": frames,
             "fps": fps,
@@ -211,10 +215,10 @@ def run(
             evaluate_async(settings, out_, compute=compute, limits=limits, change=change, on_tally=show)
         )
     write_report([out_], out_)
-    _print_result(out_, metrics, as_json=as_json)
+    print_result(out_, metrics, as_json=as_json)
 
 
-def _print_result(folder: Path, metrics: dict[str, Any], *, as_json: bool) -> None:
+def print_result(folder: Path, metrics: dict[str, Any], *, as_json: bool) -> None:
     """Exit code 1 where something is still to be done: a model, a judge or a video that was not there."""
     if as_json:
         print_json(metrics)
