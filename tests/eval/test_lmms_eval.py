@@ -320,6 +320,18 @@ def read(harbour: Path) -> dict[str, Any]:
 
 
 @real
+def test_a_task_of_lmms_eval_is_run_here_and_scores_itself(harbour: Path) -> None:
+    command = ("eval", "run", "lmms:harbour", "--data", str(harbour), "--agent", "reader", "--out", str(harbour / "run"))
+    done = process("-m", "longtake", *command, "--json", HF_HOME=str(harbour / "hf"))
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads(done.stdout)
+    assert metrics["headline"]["column"] == "lmms"
+    assert metrics["accuracy"]["lmms"] == metrics["coverage"] == 1.0
+    again = process("-m", "longtake", "eval", "regrade", str(harbour / "run"), "--json", HF_HOME=str(harbour / "hf"))
+    assert json.loads(again.stdout)["accuracy"] == metrics["accuracy"]
+
+
+@real
 def test_tasks_of_lmms_eval_are_benchmarks(harbour: Path, read: dict[str, Any]) -> None:
     video = str(harbour / "harbour.mp4")
     first, *_ = read["harbour"]["items"]

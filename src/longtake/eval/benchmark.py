@@ -31,6 +31,10 @@ _KINDS: dict[Kind, tuple[str | None, str | None]] = {
 }
 
 
+_MEASURES: dict[Kind, tuple[str, ...]] = {"text": ("contains",), "span": ("temporal_iou",)}
+"""What is told beside the verdicts on such a question, whatever the benchmark."""
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -122,7 +126,8 @@ class Spec(_Table):
         strict, lenient = _KINDS[kind]
         if kind == self.kind or self.kind == "any":
             strict, lenient = self.scoring.strict or strict, self.scoring.lenient or lenient
-        return self.scoring.model_copy(update={"strict": strict, "lenient": lenient})
+        extra = dict.fromkeys([*self.scoring.extra, *_MEASURES.get(kind, ())])
+        return self.scoring.model_copy(update={"strict": strict, "lenient": lenient, "extra": (*extra,)})
 
 
 def load_spec(name: str | Path) -> Spec:

@@ -14,6 +14,7 @@ from ..scoring.scorers import Scorer
 from ..types import Sample, Score, Trace, Usage
 from .benchmark import Spec
 from .items import Cause, Graded, Item
+from .lmms_task import PREFIX, lmms_scorer
 from .store import Ended
 
 __all__ = ["grade", "is_judged"]
@@ -81,12 +82,13 @@ def _declines(item: Item, answer: str) -> bool:
 def _scorers(item: Item, spec: Spec) -> dict[str, str]:
     """Column -> the name of its scorer."""
     scoring = spec.scoring_for(item.kind)
-    columns = {"strict": scoring.strict, "lenient": scoring.lenient, **{name: name for name in scoring.extra}}
+    extra = {"lmms" if name.startswith(PREFIX) else name: name for name in scoring.extra}
+    columns = {"strict": scoring.strict, "lenient": scoring.lenient, **extra}
     return {column: name for column, name in columns.items() if name is not None}
 
 
 def _score(column: str, name: str, trace: Trace, sample: Sample) -> Score:
-    scorer: Scorer = resolve("scorer", name)
+    scorer: Scorer = lmms_scorer(name) if name.startswith(PREFIX) else resolve("scorer", name)
     score = scorer(trace, sample)
     return Score(column, score.value, score.explanation, score.error)
 

@@ -7,19 +7,28 @@ included, so results stand beside those of lmms-eval. Nothing is asked of a mode
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
-from importlib import import_module
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from functools import cache
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from ..agents.prompt import LETTERS
 from ..errors import ConfigError, MissingExtraError, ScoringError
-from ..types import JSON, Sample
+from ..scoring.base import Scorer
+from ..store import digest
+from ..types import JSON, Sample, Score, Trace
+from .benchmark import Scoring, Spec
 from .items import Item, Malformed
-from .lmms_request import read_messages
+from .lmms_request import read_messages, scored_text
+from .read import Loaded
 
-__all__ = ["Grade", "load_lmms"]
+__all__ = ["PREFIX", "Grade", "lmms_benchmark", "lmms_scorer", "load_lmms"]
+
+PREFIX = "lmms:"
+"""``lmms:TASK`` is a benchmark; with ``@FOLDER`` its own verdict is a scorer, the column ``lmms``."""
 
 Grade: TypeAlias = Callable[[Item, str], Mapping[str, float]]
 """The task's own scores of a text (`scored_text` of the run), by column: ``lmms`` for its first measure, ``lmms:NAME``
@@ -35,7 +44,7 @@ def load_lmms(name: str, include_path: str | Path | None = None) -> tuple[list[I
     An item's ``id`` is ``TASK:NUMBER``; with several tasks, ``task`` is a stratum. A video that is not there leaves
     ``sample.video`` empty. lmms-eval may download data; what tasks print goes to stderr. Raises `MissingExtraError`
     without lmms-eval, `ConfigError` where there is no such task or it cannot be asked of a model that writes."""
-    with redirect_stdout(sys.stderr):
+    with _prints_aside():
         tasks = _load(name, include_path)
         items, malformed = list[Item](), list[Malformed]()
         for task_name, task in tasks.items():
@@ -48,10 +57,55 @@ def load_lmms(name: str, include_path: str | Path | None = None) -> tuple[list[I
 
     def grade(item: Item, answer: str) -> Mapping[str, float]:
         task_name, _, number = item.sample.id.rpartition(":")
-        with redirect_stdout(sys.stderr):
+        with _prints_aside():
             return _grade(tasks[task_name], int(number), answer)
 
     return items, malformed, grade
+
+
+def lmms_benchmark(name: str, data: Sequence[str]) -> Loaded:
+    """The task of ``lmms:TASK`` as a benchmark; ``data`` may be one folder with tasks of your own. Its headline is the
+    task's own verdict. Raises as `load_lmms`."""
+    if len(data) > 1:
+        raise ConfigError(f"--data of {name} is one folder with tasks of lmms-eval, got {len(data)}")
+    task, folder = name.removeprefix(PREFIX), str(Path(data[0]).resolve()) if data else ""
+    items, malformed, _ = load_lmms(task, folder or None)
+    scoring = Scoring(extra=(f"{PREFIX}{task}@{folder}",), headline="lmms")
+    spec = Spec(name=name, title=f"{task} (lmms-eval)", about="A task of lmms-eval.", kind="any", scoring=scoring)
+    read: list[JSON] = [[item.sample.id, item.sample.question, item.sample.target] for item in items]
+    provenance: dict[str, JSON] = {"digest": digest(read), "lmms_eval": metadata.version("lmms_eval")}
+    return Loaded(spec, tuple(items), tuple(malformed), len(items) + len(malformed), (), provenance)
+
+
+@cache
+def lmms_scorer(name: str) -> Scorer:
+    """What the task itself says of a run: ``lmms:TASK@FOLDER``."""
+    task, _, folder = name.removeprefix(PREFIX).partition("@")
+    grade = load_lmms(task, folder or None)[2]
+
+    def score(trace: Trace, sample: Sample) -> Score:
+        text = scored_text(sample.question, trace)
+        if text is None:
+            return Score("lmms", None, error=f"there is nothing to score ({trace.stop_reason})")
+        try:
+            value = grade(Item(sample, "text", sample.video), text)["lmms"]
+        except ScoringError as e:
+            return Score("lmms", None, error=str(e))
+        if not 0 <= value <= 1:
+            return Score("lmms", None, error=f"the task says {value}, which is no share; see its own report")
+        return Score("lmms", value, f"the task {task} says {value:g}")
+
+    return score
+
+
+_ALONE = threading.RLock()
+
+
+@contextmanager
+def _prints_aside() -> Generator[None]:
+    """What tasks print goes to stderr; one thread at a time, since there is one stdout for all."""
+    with _ALONE, redirect_stdout(sys.stderr):
+        yield
 
 
 def _load(name: str, include_path: str | Path | None) -> dict[str, Any]:

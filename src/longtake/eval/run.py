@@ -26,6 +26,7 @@ from .contestant import Contestant, contestant
 from .ground_cache import first_clips, read_ground_cache
 from .items import Item
 from .judging import bare, judge_model, probed
+from .lmms_task import PREFIX, lmms_benchmark
 from .read import Loaded, read_benchmark
 from .regrade import Corrected, headline_of, regrade_unlocked, with_judge
 from .settings import EvalSettings, absolute, selected
@@ -40,6 +41,8 @@ OnEvalTally = Callable[[EvalTally, int], None]
 
 def load_benchmark(settings: EvalSettings) -> Loaded:
     """The benchmark that ``settings`` name, read. Raises `ConfigError`."""
+    if settings.benchmark.startswith(PREFIX):
+        return lmms_benchmark(settings.benchmark, settings.data)
     return read_benchmark(
         load_spec(settings.benchmark),
         settings.data or None,

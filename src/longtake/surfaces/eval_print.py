@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from .show import plural
 from .terminal import out
@@ -17,21 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["print_check", "print_comparison", "print_metrics"]
 
 MAX_LISTED = 20
-TABLE_WIDTH = 140
-"""A row is not cut off for the sake of a narrow terminal."""
 
 
 def print_metrics(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """A table of the runs; then, run by run, what has no verdict and what else one must know."""
     from ..eval.table import percent, table
 
-    head, *rows = table(runs)
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for number, name in enumerate(head):
-        shown.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
-    for row in rows:
-        shown.add_row(*map(escape, row))
-    out.print(shown, width=max(out.width, TABLE_WIDTH), crop=False)
+    rows = table(runs)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, (first, *rest) in enumerate(rows):  # not cut off for the sake of a narrow terminal
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
+        line = escape("  ".join(cells))
+        out.print(f"[dim]{line}[/]" if number == 0 else line, soft_wrap=True)
     for name, metrics in runs:
         before = f"{escape(name)}: " if len(runs) > 1 else ""
         for line in _notes(metrics, percent):
