@@ -103,7 +103,7 @@ def test_choices_and_config(film: Path, tmp_path: Path) -> None:
         (["--config", "none.toml"], "cannot read --config"),
         (["--choices", "one"], "two or more options"),
         (["--set", "x"], "KEY=VALUE"),
-        (["--agent", "crp"], "known: crop, direct, team"),
+        (["--agent", "crp"], "known: blind, crop, direct, ground, team"),
         (["--model", "gpt"], "openai:gpt"),
         (["--max-turns", "0"], "max_turns"),
     ):

@@ -47,6 +47,9 @@ def check_all() -> list[Check]:
         _ocr,
         _asr,
         _web,
+        _maths,
+        _hub,
+        _lmms,
         _key,
         _gpu,
     ]
@@ -125,6 +128,21 @@ def _asr() -> Check:
 
 def _web() -> Check:
     return _extra("videos from URLs", "yt_dlp", "web")
+
+
+def _maths() -> Check:
+    return _extra("formulas in answers", "math_verify", "eval")
+
+
+def _hub() -> Check:
+    return _extra("benchmarks from the hub", "huggingface_hub", "eval")
+
+
+def _lmms() -> Check:
+    if importlib.util.find_spec("lmms_eval") is None:
+        how = "pip install 'longtake[lmms-eval]' && pip install --no-deps lmms-eval==0.7.3"
+        return Check("lmms-eval", None, "not installed", how)
+    return Check("lmms-eval", True, "lmms_eval is installed")
 
 
 def _key() -> Check:
