@@ -320,5 +320,5 @@ def test_longvt_modes(mode: str, tmp_path: Path) -> None:
         assert "<answer>" in said
         assert "Nobody reads this" not in said
         assert ("film.mp4" in said) == (mode == "tool")
-        assert first["max_tokens"] == (256 if mode == "direct" else 4096)
+        assert first["max_tokens"] == {"direct": 256, "think": 4096, "tool": 49152}[mode]
     assert read(tmp_path / "run" / "metrics.json")["accuracy"]["strict"] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -35,7 +36,10 @@ from longtake.eval.ground_cache import first_clips, read_ground_cache
 from longtake.eval.items import Item
 from longtake.eval.read import read_benchmark
 from longtake.eval.regrade import Opened
+from longtake.eval.run import evaluate_async
 from longtake.eval.seed_files import written_meanwhile
+from longtake.eval.settings import read_eval_settings
+from longtake.models.journaled import Limits
 from longtake.types import Answer, Message, ModelOutput, Sample
 from longtake.video.decode import Video
 
@@ -141,6 +145,9 @@ def test_any_team_begins_where_the_cache_says(data: Path, tmp_path: Path) -> Non
         assert len(fake.requests) == 3  # only the question that begins elsewhere now is another one
         _, err = longtake(*run[:-4], "--out", "direct", "--agent", "direct", cwd=tmp_path, code=2, OPENAI_API_KEY="k")
         assert "the agent 'direct' begins nowhere" in err
+        (tmp_path / "cache.json").write_text(json.dumps({"1": {"question": "Who?", "clip": other}}))
+        _, err = longtake(*run, "--agent", "team", "--base-url", fake.base_url, cwd=tmp_path, code=2)
+        assert "no question of LongTVQA is in it with a clip that its video has" in err
 
 
 def items(data: Path) -> list[Item]:
@@ -205,19 +212,36 @@ def test_what_grounding_reads_and_refuses(tmp_path: Path) -> None:
 
 
 def test_files_are_written_while_a_run_is_at_work(data: Path, tmp_path: Path) -> None:
-    with Talking(team, "grounder") as fake:
-        longtake(*command(data, fake), cwd=tmp_path)
-    root, seen = (tmp_path / CACHE).with_suffix(""), list[Opened]()
-    with written_meanwhile(root, seen.append, every_seconds=0.01):
-        give_up_at = time.monotonic() + 20
-        while len(seen) < 2 and time.monotonic() < give_up_at:
-            time.sleep(0.01)
-    assert len(seen) >= 3
-    assert len(seen[0].graded) == 4
+    def slowly(body: dict[str, Any]) -> Act:
+        return replace(Say(f"<clip>{right_clip(number_of(text_of(body)))}</clip>"), seconds=0.3)
+
+    root, seen = tmp_path / "run", list[int]()
+
+    def write(opened: Opened) -> None:
+        seen.append(len(opened.ended))
+
+    with Talking(slowly, "grounder") as fake:
+        settings = read_eval_settings(
+            {
+                "benchmark": "longtvqa",
+                "data": (str(data / "questions.jsonl"),),
+                "videos": str(data / "frames"),
+                "subtitles": str(data / "subs.json"),
+                "agent": "ground",
+                "model": "openai:grounder",
+                "base_url": fake.base_url,
+            }
+        )
+        with written_meanwhile(root, write, every_seconds=0.02):
+            metrics = asyncio.run(evaluate_async(settings, root, limits=Limits(1)))
+    assert metrics["headline"]["value"] == 1  # type: ignore[index,call-overload]
+    assert {0, 1, 2, 3} & set(seen[:-1])
+    assert seen == sorted(seen)
+    assert seen[-1] == 4
     seen.clear()
-    with pytest.raises(ConfigError), written_meanwhile(root, seen.append):
+    with pytest.raises(ConfigError), written_meanwhile(root, write):
         raise ConfigError("begun otherwise")
     assert seen == []
-    with pytest.raises(KeyboardInterrupt), written_meanwhile(root, seen.append):
+    with pytest.raises(KeyboardInterrupt), written_meanwhile(root, write):
         raise KeyboardInterrupt
-    assert len(seen) == 1
+    assert seen == [4]

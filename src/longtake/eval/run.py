@@ -129,11 +129,7 @@ async def evaluate_async(
     items = selected(loaded.items, settings)
     if not items:
         raise ConfigError(f"no question is left in shard {settings.shard}; the benchmark has {len(loaded.items)}")
-    begins = await asyncio.to_thread(_first_clips, settings, loaded)
-    if settings.ask.agent == "ground":  # what is known needs no grounding
-        items, begins = [item for item in items if item.sample.id not in begins], {}
-        if not items:
-            raise ConfigError(f"{', '.join(settings.ground_cache)}: a clip is known for every question already")
+    items, begins = await asyncio.to_thread(_beginning, settings, loaded, items)
     who = contestant(settings.ask, loaded.items, begins)
     loaded = replace(loaded, spec=who.scored(loaded.spec))
     judging = judge_model(settings.judge) if settings.judge.model else None
@@ -170,6 +166,22 @@ def num_to_ground(settings: EvalSettings) -> int:
     loaded = load_benchmark(settings)
     known = _first_clips(settings, loaded)
     return sum(item.sample.id not in known for item in selected(loaded.items, settings))
+
+
+def _beginning(settings: EvalSettings, loaded: Loaded, items: list[Item]) -> tuple[list[Item], dict[str, str]]:
+    """The questions to ask, and where a team begins. Grounding is not asked what the caches know."""
+    known = _first_clips(settings, loaded)
+    files = ", ".join(settings.ground_cache)
+    if settings.ask.agent == "ground":
+        items, known = [item for item in items if item.sample.id not in known], {}
+        if not items:
+            raise ConfigError(f"{files}: a clip is known for every question already")
+    elif files and not known:
+        raise ConfigError(
+            f"{files}: no question of {loaded.spec.title} is in it with a clip that its video has; clips are those of"
+            " episodes of frame folders"
+        )
+    return items, known
 
 
 def _first_clips(settings: EvalSettings, loaded: Loaded) -> dict[str, str]:

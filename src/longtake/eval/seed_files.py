@@ -236,6 +236,7 @@ def _accuracy(metrics: Mapping[str, Any]) -> dict[str, JSON]:
         "why_no_accuracy": headline["why"],
         "accuracy_bounds": metrics["bounds"].get(column),
         "accuracy_interval": metrics["interval"].get(column),
+        "accuracy_by_scorer": metrics["accuracy"],
         "coverage": metrics["coverage"],
         "no_verdict": metrics["no_verdict"],
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,7 @@ from .seed_options import (
     evaluate,
     key_variable,
     model_spec,
+    run_folder,
     safe_name,
     say_files,
 )
@@ -128,9 +130,11 @@ def longvideoagent(
     settings = read_eval_arguments(dataset_of(dataset), given, assignments=[*_TEAM_SETTINGS, *(set_ or [])])
     summary = output_filename or Path(f"eval_{dataset}_{safe_name(main_model)}.json")
     detail = detailed_output_filename or summary.with_name(f"data_log_{summary.name}")
-    run = out_ or summary.with_suffix("")
+    run = out_ or run_folder(summary)
     limits = Limits(threads, max_cost)
     settings, first_usage = _ground_first(settings, run, grounding_cache_json_path, limits, change)
+    if max_cost is not None:  # it is of both
+        limits = replace(limits, max_cost_usd=max(0.0, max_cost - (first_usage.get("cost_usd") or 0.0)))
     told = Unified(dataset, checkpoint_step, main_model, max_turn, first_usage)
     metrics = evaluate(settings, run, lambda opened: write_unified(opened, told, summary, detail), limits, change)
     if not as_json:
@@ -146,7 +150,7 @@ def _ground_first(
     settings: EvalSettings, run: Path, cache: Path | None, limits: Limits, change: bool
 ) -> tuple[EvalSettings, Mapping[str, Any]]:
     """``settings`` with caches that know every question that could be grounded, and what that cost."""
-    from ..eval.ground_cache import failures_path, write_ground_cache
+    from ..eval.ground_cache import failures_path, read_ground_cache, write_ground_cache
     from ..eval.run import num_to_ground
 
     caches = () if cache is None else (str(cache),)
@@ -158,7 +162,9 @@ def _ground_first(
     metrics = evaluate(grounding, found.parent, lambda opened: write_ground_cache(opened, found), limits, change)
     if failures_path(found).exists():
         err.print(f"begin in the first clip of their episode: the questions in {failures_path(found)}", soft_wrap=True)
-    return settings.model_copy(update={"ground_cache": (*caches, str(found))}), metrics["usage"]
+    if read_ground_cache(found).by_id:
+        caches = (*caches, str(found))
+    return settings.model_copy(update={"ground_cache": caches}), metrics["usage"]
 
 
 def _grounding_ask(ask: AskSettings) -> AskSettings:
@@ -229,7 +235,7 @@ def ground_cache(
     }
     settings = read_eval_arguments(dataset_of(dataset), given, assignments=[_CHAPTERS, *(set_ or [])])
     target = output_dir / (output_filename or f"grounding_cache_{dataset}_{safe_name(grounding_model)}.json")
-    run = target.with_suffix("")
+    run = run_folder(target)
     metrics = evaluate(
         settings, run, lambda opened: write_ground_cache(opened, target), Limits(threads, max_cost), change
     )

@@ -30,6 +30,7 @@ from .seed_options import (
     check_paths,
     evaluate,
     model_spec,
+    run_folder,
     say_files,
 )
 
@@ -159,7 +160,7 @@ def tvqa_baseline(
     }
     own = ["temperature=0.6", "max_tokens=2500", "max_pixels=200704"]
     settings = read_eval_arguments("longtvqa", given, assignments=[*own, *(set_ or [])])
-    run = out_ or output_filename.with_suffix("")
+    run = out_ or run_folder(output_filename)
     metrics = evaluate(
         settings, run, lambda opened: write_baseline(opened, output_filename), Limits(threads, max_cost), change
     )

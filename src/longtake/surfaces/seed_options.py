@@ -39,6 +39,7 @@ __all__ = [
     "evaluate",
     "key_variable",
     "model_spec",
+    "run_folder",
     "safe_name",
     "say_files",
 ]
@@ -104,6 +105,11 @@ def check_paths(paths: Mapping[str, Path]) -> None:
 
 def safe_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("_") or "model"
+
+
+def run_folder(file: Path) -> Path:
+    """Where the run is whose results are in ``file``: beside it, under its name."""
+    return file.with_suffix("") if file.suffix else file.with_name(f"{file.name}-run")
 
 
 def evaluate(
