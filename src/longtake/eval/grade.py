@@ -6,6 +6,7 @@ Asks no agent. What a failure caused is no verdict and says why; replies that co
 from __future__ import annotations
 
 from ..models.phrases import is_refusal
+from ..models.thoughts import without_thinking
 from ..registry import resolve
 from ..scoring.base import UNREAD
 from ..scoring.choice import extract_choice
@@ -69,7 +70,8 @@ def _cause(item: Item, ended: Ended | None) -> tuple[Cause | None, bool]:
     if trace.stop_reason == "max_tokens":
         return "truncated", False
     if trace.answer is None:
-        refused = bool(trace.turns) and trace.turns[-1].output.stop_reason == "refused"
+        last = trace.turns[-1].output if trace.turns else None
+        refused = last is not None and (last.stop_reason == "refused" or is_refusal(without_thinking(last.text)))
         return ("refused", False) if refused else (None, True)
     return ("refused" if _declines(item, trace.answer.text) else None), False
 

@@ -65,6 +65,13 @@ class Corrected:
     data_digest: JSON
 
 
+def _manifest(root: Path) -> Manifest:
+    manifest = read_manifest(root)
+    if manifest is None:
+        raise StoreError(f"there is no evaluation in {root}; give the --out folder of longtake eval run")
+    return manifest
+
+
 def _spec(manifest: Manifest) -> Spec:
     return Spec.model_validate(manifest.told["spec"])
 
@@ -86,9 +93,7 @@ async def open_evaluation(
     the verdicts of the run's own judge are read back. ``items`` are questions with another gold than was kept.
 
     Raises `StoreError` if there is no evaluation."""
-    manifest = read_manifest(root)
-    if manifest is None:
-        raise StoreError(f"there is no evaluation in {root}; give the --out folder of longtake eval run")
+    manifest = _manifest(root)
     items = read_items(root) if items is None else items
     store = EvalStore(root)
     try:
@@ -170,6 +175,7 @@ async def regrade(
     ``judge`` is asked what it has not said yet, ``corrected`` gold takes the place of what was kept, and a
     ``min_coverage`` that of the run's; whoever reads the folder afterwards finds all three. Raises `StoreError`, also
     while a run is at work in it, and `JudgeError`."""
+    _manifest(root)  # a folder that is not there is not to be made by the lock
     with locked(root):
         return await regrade_unlocked(root, judge=judge, corrected=corrected, min_coverage=min_coverage)
 
