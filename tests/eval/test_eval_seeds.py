@@ -166,6 +166,13 @@ def test_keys_of_the_three_are_their_own_and_kept_nowhere(data: Path, tmp_path: 
     assert not any(b"sk-" in content for content in files)
 
 
+def test_nothing_is_grounded_while_another_agent_is_not_there(data: Path, tmp_path: Path) -> None:
+    with Talking(team, "master", "grounder") as fake:
+        _, err = longtake(*unified(data, fake), cwd=tmp_path, code=2)
+        assert "the server has no model 'viewer'" in err
+        assert fake.requests == []
+
+
 def test_the_baseline_is_one_call_a_question(data: Path, tmp_path: Path) -> None:
     def say(body: dict[str, Any]) -> Act:
         return Say(f"<answer>{right_letter(number_of(text_of(body)))}</answer>")
@@ -280,6 +287,11 @@ def test_wrong_arguments_say_what_is_allowed(data: Path, tmp_path: Path) -> None
         cwd=tmp_path, code=2,
     )  # fmt: skip
     assert "entry 1 of the grounding cache bad.json has no question and clip" in err
+    _, err = longtake(
+        "longvideoagent", "--dataset", "tvqa", *paths(data), *given, "--set", "vision_api_key_env=NO_SUCH_KEY",
+        cwd=tmp_path, code=2,
+    )  # fmt: skip
+    assert "the environment variable NO_SUCH_KEY holds no key" in err
 
 
 def test_a_bare_name_is_a_model_of_an_endpoint() -> None:

@@ -33,7 +33,7 @@ from .settings import EvalSettings, absolute, selected
 from .store import EvalStore, Manifest, read_items, read_manifest, write_manifest
 from .worker import EvalTally, EvalWorker, Task, who_digest
 
-__all__ = ["OnEvalTally", "corrected", "evaluate_async", "load_benchmark", "num_to_ground"]
+__all__ = ["OnEvalTally", "check_models", "corrected", "evaluate_async", "load_benchmark", "num_to_ground"]
 
 OnEvalTally = Callable[[EvalTally, int], None]
 """Is told how far it is, of how many."""
@@ -159,6 +159,13 @@ async def evaluate_async(
         if given_up:
             metrics["given_up"] = [task.item.sample.id for task in given_up]
     return metrics
+
+
+async def check_models(settings: EvalSettings) -> None:
+    """Raises what an evaluation with these settings would raise before its first call: `ConfigError`, or the
+    `ModelError` of an endpoint that is not there or refuses the key."""
+    who = contestant(settings.ask, ())
+    await preflight(dict.fromkeys(bare(model) for model in who.models.values()))
 
 
 def num_to_ground(settings: EvalSettings) -> int:

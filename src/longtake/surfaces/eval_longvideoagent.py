@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from .data_status import until_done
 from .eval_print import print_metrics
 from .evaluation import CoverageOption, print_result, read_eval_arguments
 from .looking import JsonOption
@@ -151,13 +152,14 @@ def _ground_first(
 ) -> tuple[EvalSettings, Mapping[str, Any]]:
     """``settings`` with caches that know every question that could be grounded, and what that cost."""
     from ..eval.ground_cache import failures_path, read_ground_cache, write_ground_cache
-    from ..eval.run import num_to_ground
+    from ..eval.run import check_models, num_to_ground
 
     caches = () if cache is None else (str(cache),)
     grounding = settings.model_copy(update={"ask": _grounding_ask(settings.ask), "ground_cache": caches})
     if not (num := num_to_ground(grounding)):
         return settings.model_copy(update={"ground_cache": caches}), {}
     found = run.with_name(f"{run.name}-grounding") / "cache.json"
+    until_done(check_models(settings))  # before groundings are paid for
     err.print(f"grounding {plural(num, 'question')} first")
     metrics = evaluate(grounding, found.parent, lambda opened: write_ground_cache(opened, found), limits, change)
     if failures_path(found).exists():
