@@ -20,6 +20,7 @@ from longtake.errors import (
     ModelAuthError,
     ModelConnectionError,
     ModelError,
+    ModelRequestError,
     ModelTimeoutError,
     SpendCapError,
     StoreError,
@@ -142,6 +143,21 @@ async def test_twenty_failures_in_a_row_end_the_run_with_what_is_kept(
     assert set(metrics["no_verdict"]) == {"transport", "not run"}
     play(monkeypatch, agent=lambda request: "B")
     assert (await evaluate_async(wanted, out))["accuracy"] == {"strict": 1.0, "lenient": 1.0, "judge": None}
+
+
+async def test_requests_that_are_too_long_do_not_end_a_run(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short_ones(request: Request) -> str | Exception:
+        return "B" if "Question 0?" in text_of(request) else ModelRequestError("the prompt is too long")
+
+    play(monkeypatch, agent=short_ones)
+    wanted = settings(many(tmp_path / "d.jsonl", 40), videos, agent="blind", model="played:agent")
+    metrics: Any = await evaluate_async(wanted, tmp_path / "run", limits=Limits(1))
+    assert metrics["no_verdict"] == {"transport": 39}
+    play(monkeypatch, agent=lambda request: ModelRequestError("no such parameter"))
+    with pytest.raises(ModelConnectionError, match="no such parameter"):
+        await evaluate_async(wanted, tmp_path / "other", limits=Limits(1))
 
 
 async def test_a_refused_key_ends_the_run_with_what_is_kept(videos: Path, tmp_path: Path, endpoint: FakeOpenAI) -> None:

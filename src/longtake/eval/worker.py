@@ -19,6 +19,8 @@ from ..errors import (
     ModelAuthError,
     ModelConnectionError,
     ModelEndpointError,
+    ModelError,
+    ModelRequestError,
     SpendCapError,
     StoreError,
     VideoError,
@@ -152,6 +154,7 @@ class EvalWorker:
         self._videos = OrderedDict[tuple[str, str | None], asyncio.Task[Video]]()
         self._marks = dict[tuple[str, str | None], str]()
         self._failed_in_a_row = 0
+        self._has_worked = False
         self._seats = asyncio.Semaphore(self.limits.max_in_flight)
         """Questions at work at once: each holds its frames."""
 
@@ -212,6 +215,7 @@ class EvalWorker:
         key = key_of(self._identity, [*asked, sample.id])
         known = self._store.find(key)
         if known is not None:
+            self._has_worked = True
             self._store.point(self._identity, key, known)
             return known
         account = Account(key_of(self._identity, asked), f"{sample.id}/{task.epoch}")
@@ -223,14 +227,14 @@ class EvalWorker:
         except VideoError as e:
             return self._failed(task, "video", _told(e))
         if trace.stop_reason != "model_error":
-            self._failed_in_a_row = 0
+            self._has_worked, self._failed_in_a_row = True, 0
             ended = Ended(sample.id, task.epoch, "ended", None, trace.error, trace)
             self._store.put(key, ended)
             self._store.point(self._identity, key, ended)
             return ended
         if isinstance(account.error, ModelAuthError | ModelEndpointError):
             raise account.error
-        self._watch(trace)
+        self._watch(trace, account.error)
         return self._failed(task, "transport", trace.error, trace)
 
     def _failed(
@@ -272,8 +276,9 @@ class EvalWorker:
             self._videos.pop(key, None)
             raise
 
-    def _watch(self, trace: Trace) -> None:
-        self._failed_in_a_row += 1
+    def _watch(self, trace: Trace, error: ModelError | None) -> None:
+        """A request that is refused while others are answered says nothing about the rest: it may be too long."""
+        self._failed_in_a_row += not (self._has_worked and isinstance(error, ModelRequestError))
         if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
             self.stopping = self.stopping or ModelConnectionError(
                 f"{MAX_FAILED_IN_A_ROW} questions in a row got no reply, so the run stops; the last error:"

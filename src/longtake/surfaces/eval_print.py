@@ -46,7 +46,7 @@ def _notes(metrics: Mapping[str, Any], percent: Any) -> list[str]:
         low, high = metrics["bounds"][headline["column"]]
         lines.append(f"no verdict: {causes}; counted as wrong {percent(low)} %, as right {percent(high)} %")
     if metrics["unreadable"]:
-        lines.append(f"{plural(metrics['unreadable'], 'reply')} without a readable answer, counted as wrong")
+        lines.append(f"{plural(metrics['unreadable'], 'answer')} could not be read, counted as wrong")
     for measure, found in metrics["measures"].items():
         lines.append(f"{measure}: {percent(found['mean'])} ({percent(found['interval'])}), n = {found['n']}")
     return lines
