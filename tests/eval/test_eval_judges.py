@@ -167,7 +167,7 @@ async def test_a_slow_judge_gives_no_verdict(
 
     def then_slow(seen: Seen) -> str:
         if seen.question == "Which tree is elm?":
-            endpoint.will(*[Stall(2.0)] * 10)
+            endpoint.will(*[Stall(0.6)] * 10)
         return honest(seen)
 
     endpoint.says = then_slow
@@ -299,3 +299,14 @@ async def test_spans_are_not_put_to_a_judge(
     assert metrics["accuracy"]["lenient"] == 1.0
     assert metrics["headline"]["column"] == "lenient"
     assert len(endpoint.requests) == len(KNOWN_CASES)
+
+
+async def test_a_judge_may_come_later(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any]
+) -> None:
+    out = tmp_path / "run"
+    first: Any = await evaluate_async(settings(data, videos, agent="blind", model="played:agent"), out)
+    assert (first["headline"]["column"], first["accuracy"]["judge"]) == ("lenient", None)
+    metrics: Any = await evaluate_async(asked(data, videos, endpoint.base_url), out)
+    assert (metrics["headline"]["column"], metrics["accuracy"]["judge"]) == ("judge", 9 / 12)
+    assert len(agent_calls) == 12

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from made_benchmark import RIGHT, ROWS, answers, play, settings, text_of, write_rows, write_videos
 
+from fake_openai import FakeOpenAI, Say
 from longtake.errors import ConfigError
 from longtake.eval.folders import compare_folders, open_folders
 from longtake.eval.regrade import metrics_of, regrade
@@ -389,3 +390,25 @@ async def test_the_gold_that_is_given_decides_what_is_asked_again(
     write_rows(data, [{**ROWS[0], "spans": [[1, 5]]}, ROWS[1]])
     await measured(wanted, out, change=True)
     assert len(requests) == 3
+
+
+async def test_gold_is_corrected_from_another_folder(
+    videos: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(videos.parent)
+    out = tmp_path / "run"
+    await measured(settings(data, Path("videos"), agent="blind", model="played:right"), out)
+    monkeypatch.chdir(tmp_path)
+    found = corrected(out, (str(data),))
+    assert {item.sample.id: item.sample.video for item in found.items}["when"] == str(videos / "ferry.mp4")
+
+
+async def test_a_server_that_moved_is_not_asked_again(videos: Path, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for n in (1, 2):
+        with FakeOpenAI() as fake:
+            fake.will(*[Say("B")] * 11)
+            wanted = settings(data, videos, agent="blind", model="openai:tiny", base_url=fake.base_url)
+            metrics = await measured(wanted, out)
+            assert len(fake.requests) == (11 if n == 1 else 0)
+            assert metrics["settings"]["endpoints"] == {"main": fake.base_url}

@@ -387,3 +387,19 @@ async def test_a_stop_from_outside_leaves_a_folder_that_goes_on(
         await running
     assert (await evaluate_async(wanted, out))["coverage"] == 1.0
     assert len(requests) <= 42
+
+
+async def test_replies_that_are_not_text_and_files_in_a_process_of_their_own(
+    videos: Path, data: Path, tmp_path: Path, endpoint: FakeOpenAI
+) -> None:
+    endpoint.will(*[Say("half a letter: \ud83d <answer>B</answer>")] * 8)
+    out = tmp_path / "run"
+    metrics: Any = await evaluate_async(through(data, videos, endpoint.base_url, agent="direct", frames=2), out)
+    assert metrics["no_verdict"] == {}
+    assert metrics["accuracy"]["lenient"] == 2 / 8
+    endpoint.will(*[Say("B")] * 8)
+    isolated = through(data, videos, endpoint.base_url, agent="direct", frames=2, isolate=True)
+    metrics = await evaluate_async(isolated, tmp_path / "isolated", limits=Limits(2))
+    assert metrics["no_verdict"] == {}
+    assert (metrics["accuracy"]["lenient"], metrics["usage"]["frames"]) == (2 / 8, 16)
+    assert endpoint.refused == []

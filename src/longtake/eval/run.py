@@ -120,6 +120,8 @@ async def evaluate_async(
     Raises `ConfigError`, `StoreError`, `JudgeError`, `SpendCapError`, or the `ModelError` of an endpoint that is not
     there; what was answered by then is kept."""
     limits, out = limits or Limits(), Path(absolute(str(out)))
+    if settings.videos is not None:  # the folder is read again when gold is corrected, from wherever that is done
+        settings = settings.model_copy(update={"videos": absolute(settings.videos)})
     loaded = await asyncio.to_thread(load_benchmark, settings)
     if not loaded.items:
         raise ConfigError(
