@@ -310,3 +310,28 @@ async def test_a_judge_may_come_later(
     metrics: Any = await evaluate_async(asked(data, videos, endpoint.base_url), out)
     assert (metrics["headline"]["column"], metrics["accuracy"]["judge"]) == ("judge", 9 / 12)
     assert len(agent_calls) == 12
+
+
+async def test_a_key_refused_while_grading_again_loses_no_verdict(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any]
+) -> None:
+    out = tmp_path / "run"
+    await evaluate_async(settings(data, videos, agent="blind", model="played:agent"), out)
+    judge = JudgeSettings(model="openai:tiny", base_url=endpoint.base_url, options=QUICK, in_flight=2)
+
+    def until_refused(seen: Seen) -> str:
+        if seen.question == "Which tree is fir?":
+            endpoint.will(*[Fail(401)] * 50)
+        return honest(seen)
+
+    endpoint.says = until_refused
+    with pytest.raises(ModelAuthError):
+        await regrade(out, judge=judge)
+    num = len(endpoint.requests)
+    endpoint._acts.clear()
+    endpoint.says = honest
+    metrics: Any = await regrade(out, judge=judge)
+    assert metrics["accuracy"]["judge"] == 9 / 12
+    again = [count for count in about_answers(endpoint).values() if count > 1]
+    assert len(again) <= 2  # those that were refused
+    assert num <= len(KNOWN_CASES) + 6

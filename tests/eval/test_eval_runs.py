@@ -240,13 +240,16 @@ async def test_epochs_ask_again_with_another_seed_and_are_no_new_videos(
     assert len(requests) == 2
 
 
+@pytest.mark.parametrize("in_flight", [1, 8])
 async def test_rows_that_ask_the_same_each_have_their_own_result(
-    videos: Path, tmp_path: Path, requests: list[tuple[str, Request]]
+    in_flight: int, videos: Path, tmp_path: Path, requests: list[tuple[str, Request]]
 ) -> None:
     twins = [{**ROWS[0], "id": "one"}, {**ROWS[0], "id": "two", "answer": "C"}]
     data = write_rows(tmp_path / "twins.jsonl", twins)
     out = tmp_path / "run"
-    metrics = await measured(settings(data, videos, agent="direct", model="played:right"), out, limits=Limits(1))
+    metrics = await measured(
+        settings(data, videos, agent="direct", model="played:right"), out, limits=Limits(in_flight)
+    )
     assert metrics["no_verdict"] == {}
     assert values(out) == {"one": 1.0, "two": 0.0}
     assert len(requests) == 1  # the same request is not paid twice

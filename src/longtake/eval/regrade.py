@@ -10,7 +10,7 @@ from typing import cast
 
 import orjson
 
-from ..errors import StoreError
+from ..errors import ModelAuthError, ModelEndpointError, ModelError, StoreError
 from ..models.journaled import StoppingError, model_identity
 from ..models.preflight import preflight
 from ..scoring.judge import Judge, Probes
@@ -147,16 +147,23 @@ async def _verdicts(
         failure = judge_failure(store.root, told["identity"])
     else:
         return {}
-    judging = Judging(by, store.judgements, _Gate(in_flight, is_open=judge is not None))
+    gate = _Gate(in_flight, is_open=judge is not None)
+    judging, errors = Judging(by, store.judgements, gate), list[ModelError]()
 
     async def one(how: Ended) -> Score:
         try:
             return await judging.score(items[how.id], how)
         except StoppingError:
-            return Score("judge", None, error=f"not judged yet; longtake eval regrade DIR --judge {by.name} asks it")
+            pass
+        except (ModelAuthError, ModelEndpointError) as e:  # what others are being told is still kept
+            gate.is_open = False
+            errors.append(e)
+        return Score("judge", None, error=f"not judged yet; longtake eval regrade DIR --judge {by.name} asks it")
 
     asked = {at: how for at, how in ended.items() if is_judged(items[how.id], how)}
     scores = dict(zip(asked, await asyncio.gather(*map(one, asked.values())), strict=True))
+    if errors:
+        raise errors[0]
     if by.canaries.failure is not None:
         keep_judge_failure(store.root, by)
         failure = by.canaries.failure
@@ -272,10 +279,10 @@ class _Gate:
 
     def __init__(self, in_flight: int, *, is_open: bool) -> None:
         self.calls = asyncio.Semaphore(in_flight)
-        self._is_open = is_open
+        self.is_open = is_open
 
     def begin(self) -> None:
-        if not self._is_open:
+        if not self.is_open:
             raise StoppingError
 
     def spend(self, usage: Usage) -> None:

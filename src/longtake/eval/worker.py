@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -153,6 +153,7 @@ class EvalWorker:
         )
         self._videos = OrderedDict[tuple[str, str | None], asyncio.Task[Video]]()
         self._marks = dict[tuple[str, str | None], str]()
+        self._turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._failed_in_a_row = 0
         self._has_worked = False
         self._seats = asyncio.Semaphore(self.limits.max_in_flight)
@@ -223,7 +224,8 @@ class EvalWorker:
             task.item, lambda model: JournaledModel(model, self._store.calls, self._gate, account), task.epoch
         )
         try:
-            trace = await run(agent, model, sample, config=config, open_video=_already(video))
+            async with self._turns[account.key]:  # who asks just the same finds the replies
+                trace = await run(agent, model, sample, config=config, open_video=_already(video))
         except VideoError as e:
             return self._failed(task, "video", _told(e))
         if trace.stop_reason != "model_error":
