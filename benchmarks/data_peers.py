@@ -1,4 +1,4 @@
-"""Other ways to send many requests with a picture each, for `data_throughput` and `eval_throughput`. Not a benchmark itself.
+"""Other ways to send many requests with a picture each, for the throughput benchmarks. Not a benchmark itself.
 
 None of them keeps what came back as a run does: each appends the replies to one file, or leaves them in memory.
 """

@@ -10,9 +10,9 @@ import pytest
 from made_rows import VARIANTS, Made
 
 from longtake.errors import ConfigError
-from longtake.eval.benchmark import list_specs, load_spec
-from longtake.eval.check import check_benchmark
-from longtake.eval.read import read_benchmark
+from longtake.eval.data.benchmark import list_specs, load_spec
+from longtake.eval.data.check import check_benchmark
+from longtake.eval.data.read import read_benchmark
 from longtake.registry import names
 
 ANNOTATIONS = Path(os.environ.get("LONGTAKE_TVQA_ANNOTATIONS") or Path(__file__).parents[2] / "../shared/annotations")

@@ -10,9 +10,9 @@ import made_rows
 from made_rows import FOUR, jsonl
 
 from clips import write_clock
-from longtake.eval.benchmark import load_spec
-from longtake.eval.check import Check, check_benchmark
-from longtake.eval.read import read_benchmark
+from longtake.eval.data.benchmark import load_spec
+from longtake.eval.data.check import Check, check_benchmark
+from longtake.eval.data.read import read_benchmark
 
 OWN = {"question": "Who?", "video": "v1.mp4", "choices": list(FOUR), "answer": "B"}
 

@@ -9,8 +9,8 @@ import pytest
 from made_graded import graded, run_of, verdicts
 
 from longtake.errors import ConfigError
-from longtake.eval.compare import compare
 from longtake.eval.items import Graded
+from longtake.eval.report.compare import compare
 
 
 def compared(a: list[Graded], b: list[Graded], column: str = "strict") -> dict[str, Any]:

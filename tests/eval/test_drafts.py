@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from longtake.eval.benchmark import Spec, list_specs
-from longtake.eval.drafts import draft_of
-from longtake.eval.fields import FieldError
+from longtake.eval.data.benchmark import Spec, list_specs
+from longtake.eval.data.drafts import draft_of
+from longtake.eval.data.fields import FieldError
 
 SPECS = list_specs()
 WORDS = [

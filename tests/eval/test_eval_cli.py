@@ -17,6 +17,8 @@ from judges import JudgingEndpoint, inverted
 from made_benchmark import ROWS, write_rows, write_videos
 
 from fake_openai import Fail, FakeOpenAI, Say
+from longtake.eval.settings import JudgeSettings
+from longtake.surfaces.evaluation import read_eval_arguments
 
 OCR = ("--set", "ocr=false")
 
@@ -116,6 +118,17 @@ def test_exit_codes_and_one_line_for_what_is_wrong(home: Path, tmp_path: Path) -
             assert said in " ".join(err.split()), arguments
     assert not (tmp_path / "nowhere").exists()
     longtake("run", *given(home, "made.jsonl"), "--agent", "reader", *OCR, "--out", "part", cwd=tmp_path, code=1)
+
+
+def test_settings_of_a_judge_come_from_everywhere(tmp_path: Path) -> None:
+    config = tmp_path / "eval.toml"
+    config.write_text('epochs = 2\n[judge]\nmodel = "openai:slow"\nin_flight = 3\n')
+    given = {"judge": {"model": "openai:j", "base_url": None}, "epochs": None}
+    wanted = read_eval_arguments("custom", given, config, ["judge.options.max_attempts=2"])
+    assert wanted.judge == JudgeSettings(model="openai:j", in_flight=3, options={"max_attempts": 2})
+    config.write_text('judge = "openai:short"\n')
+    assert read_eval_arguments("custom", {"judge": None}, config).judge == JudgeSettings(model="openai:short")
+    assert read_eval_arguments("custom", {"judge": None}).judge == JudgeSettings()
 
 
 def test_settings_of_another_run_and_a_limit(home: Path, tmp_path: Path) -> None:

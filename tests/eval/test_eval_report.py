@@ -15,9 +15,9 @@ from made_graded import graded, items_of, run_of
 
 from clips import write_clock
 from longtake.eval.items import Graded, Item
-from longtake.eval.metrics import summarise
-from longtake.eval.report import write_pages, write_report
-from longtake.eval.report_data import Run
+from longtake.eval.report.content import Run
+from longtake.eval.report.metrics import summarise
+from longtake.eval.report.write import write_pages, write_report
 from longtake.eval.run import evaluate_async
 from longtake.eval.settings import read_eval_settings
 from longtake.media import VideoInfo

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longtake.eval.fields import FieldError, first, is_empty, read_spans, texts_of
-from longtake.eval.options import Options, options_in, read_options, right_option
+from longtake.eval.data.fields import FieldError, first, is_empty, read_spans, texts_of
+from longtake.eval.data.options import Options, options_in, read_options, right_option
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 texts = st.lists(

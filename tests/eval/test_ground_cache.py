@@ -31,10 +31,10 @@ from clips import picture_of
 from fake_openai import Act, Fail, Say
 from longtake.agents.ground import Ground
 from longtake.errors import ConfigError, FormatError
-from longtake.eval.benchmark import load_spec
+from longtake.eval.data.benchmark import load_spec
+from longtake.eval.data.read import read_benchmark
 from longtake.eval.ground_cache import first_clips, read_ground_cache
 from longtake.eval.items import Item
-from longtake.eval.read import read_benchmark
 from longtake.eval.regrade import Opened
 from longtake.eval.run import evaluate_async
 from longtake.eval.seed_files import written_meanwhile

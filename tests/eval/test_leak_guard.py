@@ -17,8 +17,8 @@ from clips import picture_of, write_frames
 from longtake import registry
 from longtake.agents.direct import Direct
 from longtake.errors import ConfigError
-from longtake.eval.benchmark import list_specs, load_spec
-from longtake.eval.read import read_benchmark
+from longtake.eval.data.benchmark import list_specs, load_spec
+from longtake.eval.data.read import read_benchmark
 from longtake.eval.run import evaluate_async
 from longtake.eval.settings import read_eval_settings
 from longtake.models.scripted import Request

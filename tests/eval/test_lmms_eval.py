@@ -18,8 +18,8 @@ import pytest
 from clips import write_clock
 from fake_openai import Fail, FakeOpenAI, Say
 from longtake.errors import ConfigError, LongtakeError
-from longtake.eval.lmms_eval import Outcome, Player
-from longtake.eval.lmms_request import Request, read_messages, read_request
+from longtake.eval.lmms.plugin import Outcome, Player
+from longtake.eval.lmms.request import Request, read_messages, read_request
 from longtake.ledger import read_lines
 
 TASKS = Path(__file__).parent / "lmms_tasks"
@@ -292,7 +292,7 @@ def test_a_failed_run_of_lmms_eval_has_no_result_and_goes_on_where_it_was(harbou
 READ = """
 import json, sys
 from longtake.errors import LongtakeError
-from longtake.eval.lmms_task import load_lmms
+from longtake.eval.lmms.task import load_lmms
 found = {}
 for name in sys.argv[2:]:
     try:
@@ -321,13 +321,14 @@ def read(harbour: Path) -> dict[str, Any]:
 
 @real
 def test_a_task_of_lmms_eval_is_run_here_and_scores_itself(harbour: Path) -> None:
-    command = ("eval", "run", "lmms:harbour", "--data", str(harbour), "--agent", "reader", "--out", str(harbour / "run"))
+    out = str(harbour / "run")
+    command = ("eval", "run", "lmms:harbour", "--data", str(harbour), "--agent", "reader", "--out", out)
     done = process("-m", "longtake", *command, "--json", HF_HOME=str(harbour / "hf"))
     assert done.returncode == 0, done.stderr
     metrics = json.loads(done.stdout)
     assert metrics["headline"]["column"] == "lmms"
     assert metrics["accuracy"]["lmms"] == metrics["coverage"] == 1.0
-    again = process("-m", "longtake", "eval", "regrade", str(harbour / "run"), "--json", HF_HOME=str(harbour / "hf"))
+    again = process("-m", "longtake", "eval", "regrade", out, "--json", HF_HOME=str(harbour / "hf"))
     assert json.loads(again.stdout)["accuracy"] == metrics["accuracy"]
 
 

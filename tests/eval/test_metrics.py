@@ -10,8 +10,8 @@ import pytest
 from made_graded import graded, run_of, verdicts
 
 from longtake.eval.items import Graded
-from longtake.eval.metrics import summarise
-from longtake.eval.table import table
+from longtake.eval.report.metrics import summarise
+from longtake.eval.report.table import table
 from longtake.scoring.looked import Looked
 from longtake.types import Usage
 

@@ -19,8 +19,8 @@ from made_rows import FOUR, array, jsonl, parquet
 from PIL import Image
 
 from longtake.errors import ConfigError
-from longtake.eval.benchmark import load_spec
-from longtake.eval.read import Loaded, read_benchmark
+from longtake.eval.data.benchmark import load_spec
+from longtake.eval.data.read import Loaded, read_benchmark
 from longtake.types import to_json
 
 OWN = {"question": "Who?", "video": "v1.mp4", "choices": list(FOUR), "answer": "B"}
@@ -298,8 +298,8 @@ def hub(tmp_path: Path) -> Iterator[str]:
 SCRIPT = """
 import json, sys
 from longtake.errors import ConfigError
-from longtake.eval.benchmark import load_spec
-from longtake.eval.read import read_benchmark
+from longtake.eval.data.benchmark import load_spec
+from longtake.eval.data.read import read_benchmark
 for name, data, more in json.loads(sys.argv[1]):
     try:
         loaded = read_benchmark(load_spec(name), data, **more)

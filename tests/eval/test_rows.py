@@ -12,7 +12,7 @@ import pytest
 from made_rows import jsonl, parquet, table
 
 from longtake.errors import ConfigError
-from longtake.eval.rows import read_rows
+from longtake.eval.data.rows import read_rows
 
 ROWS: list[dict[str, Any]] = [{"q": "who?", "n": 1}, {"q": "wörter\u2028and lines\n", "n": None}]
 

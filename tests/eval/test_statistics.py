@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longtake.eval.statistics import (
+from longtake.eval.report.statistics import (
     estimate,
     kappa,
     macro_estimate,

@@ -10,8 +10,8 @@ from PIL import Image
 
 from clips import write_clock
 from longtake.errors import AmbiguousVideoError, ConfigError, VideoError, VideoNotFoundError
-from longtake.eval.subtitle_files import SubtitleSource
-from longtake.eval.videos import VideoFinder
+from longtake.eval.data.subtitle_files import SubtitleSource
+from longtake.eval.data.videos import VideoFinder
 from longtake.video.decode import Video
 from longtake.video.text import TimedText
 

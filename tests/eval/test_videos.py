@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from longtake.errors import AmbiguousVideoError, VideoNotFoundError
-from longtake.eval.videos import VideoFinder
+from longtake.eval.data.videos import VideoFinder
 from longtake.video.frame_folder import probe_frames
 
 

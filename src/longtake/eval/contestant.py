@@ -28,7 +28,7 @@ from ..models.reader import Reader
 from ..store import digest
 from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, ToolSpec
 from ..video.decode import Video
-from .benchmark import Scoring, Spec
+from .data.benchmark import Scoring, Spec
 from .items import Item
 
 __all__ = ["BASELINES", "Contestant", "contestant", "no_video"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..types import JSON
-from .compare import compare
 from .regrade import Opened, headline, open_evaluation
+from .report.compare import compare
 
 __all__ = ["compare_folders", "open_folders"]
 

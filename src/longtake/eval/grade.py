@@ -13,9 +13,9 @@ from ..scoring.choice import extract_choice
 from ..scoring.looked import look
 from ..scoring.scorers import Scorer
 from ..types import Sample, Score, Trace, Usage
-from .benchmark import Spec
+from .data.benchmark import Spec
 from .items import Cause, Graded, Item
-from .lmms_task import PREFIX, lmms_scorer
+from .lmms.task import PREFIX, lmms_scorer
 from .store import Ended
 
 __all__ = ["grade", "is_judged"]

@@ -17,8 +17,8 @@ from ..errors import ConfigError
 from ..scoring.grounding import same_clip
 from ..store import write_atomic
 from ..types import JSON
+from .data.placing import chapters_of
 from .items import Item
-from .placing import chapters_of
 from .regrade import Opened
 
 __all__ = ["GroundCache", "Grounded", "failures_path", "first_clips", "read_ground_cache", "write_ground_cache"]

@@ -16,11 +16,11 @@ from ..models.preflight import preflight
 from ..scoring.judge import Judge, Probes
 from ..store import locked, write_atomic
 from ..types import JSON, Score, Usage
-from .benchmark import Spec
+from .data.benchmark import Spec
 from .grade import grade, is_judged
 from .items import Graded, Item
 from .judging import AbsentJudge, Judging, bare, judge_failure, judge_model, keep_judge_failure, probed
-from .metrics import summarise
+from .report.metrics import summarise
 from .settings import EvalSettings, JudgeSettings
 from .store import Ended, EvalStore, Manifest, read_items, read_manifest, write_manifest
 

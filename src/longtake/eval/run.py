@@ -21,13 +21,13 @@ from ..models.preflight import check_prices, preflight
 from ..scoring.judge import Judge
 from ..store import digest, locked
 from ..types import JSON
-from .benchmark import Spec, load_spec
 from .contestant import Contestant, contestant
+from .data.benchmark import Spec, load_spec
+from .data.read import Loaded, read_benchmark
 from .ground_cache import first_clips, read_ground_cache
 from .items import Item
 from .judging import bare, judge_model, probed
-from .lmms_task import PREFIX, lmms_benchmark
-from .read import Loaded, read_benchmark
+from .lmms.task import PREFIX, lmms_benchmark
 from .regrade import Corrected, headline_of, regrade_unlocked, with_judge
 from .settings import EvalSettings, absolute, selected
 from .store import EvalStore, Manifest, read_items, read_manifest, write_manifest

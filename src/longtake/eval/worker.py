@@ -31,8 +31,8 @@ from ..store import digest, fingerprint
 from ..types import JSON, Sample, Trace, Usage
 from ..video.decode import Video
 from ..video.subtitles import find_sidecar
-from .benchmark import Spec
 from .contestant import Contestant, no_video
+from .data.benchmark import Spec
 from .grade import grade, is_judged
 from .items import Graded, Item
 from .judging import Judging, keep_judge_failure

@@ -11,7 +11,7 @@ from .show import plural
 from .terminal import out
 
 if TYPE_CHECKING:
-    from ..eval.check import Check
+    from ..eval.data.check import Check
 
 __all__ = ["print_check", "print_comparison", "print_metrics"]
 
@@ -20,7 +20,7 @@ MAX_LISTED = 20
 
 def print_metrics(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """A table of the runs; then, run by run, what has no verdict and what else one must know."""
-    from ..eval.table import percent, table
+    from ..eval.report.table import percent, table
 
     rows = table(runs)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -85,7 +85,7 @@ def print_check(found: Check) -> None:
 
 def print_comparison(first: str, second: str, found: Mapping[str, Any]) -> None:
     """``found`` is what `compare` made of the two."""
-    from ..eval.table import percent
+    from ..eval.report.table import percent
 
     out.print(f"{found['column']}, {plural(found['n'], 'pair')} on {plural(found['num_videos'], 'video')}")
     out.print(f"{escape(first)}  {percent(found['mean_a'])} %")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.markup import escape
@@ -50,9 +50,13 @@ def read_eval_arguments(
     """Settings from the file, then ``--set``, then the options of their own (None: not given)."""
     from ..eval.settings import read_eval_settings
 
-    values = read_arguments(config, {k: v for k, v in given.items() if v is not None}, assignments or [])
-    if "judge" in given and isinstance(values.get("judge"), str):
-        values["judge"] = {"model": values["judge"]}
+    own: dict[str, Any] = given.get("judge") or {}
+    others = {k: v for k, v in given.items() if v is not None and k != "judge"}
+    values = read_arguments(config, others, assignments or [])
+    named = values.get("judge", {})
+    if isinstance(named, str | dict):  # a name is short for a table of one
+        table = {"model": named} if isinstance(named, str) else cast("dict[str, Any]", named)
+        values["judge"] = {**table, **{k: v for k, v in own.items() if v is not None}}
     return read_eval_settings({"benchmark": benchmark, **values})
 
 
@@ -65,8 +69,8 @@ def _subtitles(path: Path | None, none: bool) -> str | bool | None:
 @eval_app.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """The benchmarks that longtake reads, and the baselines."""
-    from ..eval.benchmark import list_specs
     from ..eval.contestant import BASELINES
+    from ..eval.data.benchmark import list_specs
 
     specs = list_specs()
     if as_json:
@@ -95,7 +99,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check the data of a benchmark before anything is spent: rows, answers, videos, subtitles."""
-    from ..eval.check import check_benchmark
+    from ..eval.data.check import check_benchmark
     from ..eval.run import load_benchmark
 
     given = {
@@ -171,7 +175,7 @@ def run(
 ) -> None:
     """Run an agent on a benchmark, or go on where it stopped. What was answered is never asked or paid again."""
     from ..compute import Local, Ray
-    from ..eval.report import write_report
+    from ..eval.report.write import write_report
     from ..eval.run import evaluate_async
     from ..models.journaled import Limits
 
@@ -224,9 +228,7 @@ def print_result(folder: Path, metrics: dict[str, Any], *, as_json: bool) -> Non
         print_json(metrics)
     else:
         print_metrics([(folder.name, metrics)])
-        out.print(
-            f"[dim]{escape(str(folder))}/report.html, report.md, metrics.json[/]", soft_wrap=True
-        )
+        out.print(f"[dim]{escape(str(folder))}/report.html, report.md, metrics.json[/]", soft_wrap=True)
     if any(metrics["no_verdict"].get(cause) for cause in ("transport", "video", "judge", "not run")):
         raise typer.Exit(1)
 
@@ -246,7 +248,7 @@ def regrade(
 ) -> None:
     """Grade stored runs again: by today's scorers, by a judge, against corrected data. Asks no agent."""
     from ..eval.regrade import regrade as grade_again
-    from ..eval.report import write_report
+    from ..eval.report.write import write_report
     from ..eval.run import corrected
     from ..eval.settings import JudgeSettings
 
@@ -271,7 +273,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """One page about a run, or several beside each other; the shards of one run are put together."""
-    from ..eval.report import write_report
+    from ..eval.report.write import write_report
 
     where = target or (folders[0] if len(folders) == 1 else Path("longtake-eval"))
     results = write_report(folders, where)

@@ -116,7 +116,7 @@ def evaluate(
     settings: EvalSettings, run: Path, write: Callable[[Opened], object], limits: Limits, change: bool
 ) -> dict[str, Any]:
     """Runs or goes on with an evaluation; ``write`` puts what is known so far into the files of the seed."""
-    from ..eval.report import write_report
+    from ..eval.report.write import write_report
     from ..eval.run import evaluate_async
     from ..eval.seed_files import written_meanwhile
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from ..types import JSON, Usage
-from .items import CAUSES, Graded
+from ...types import JSON, Usage
+from ..items import CAUSES, Graded
 from .statistics import CONFIDENCE, Estimate, estimate, kappa, macro_estimate
 
 __all__ = ["COLUMNS", "cluster_of", "summarise", "value_of"]

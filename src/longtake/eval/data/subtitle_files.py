@@ -16,11 +16,11 @@ from typing import Literal, TypeAlias, cast
 
 import orjson
 
-from ..errors import ConfigError, VideoError, VideoNotFoundError
-from ..store import cache_dir, digest, write_atomic
-from ..types import JSON
-from ..video.frame_folder import natural_key
-from ..video.subtitle_formats import Parsed, SyntaxProblem, decode_text, parse, parse_json
+from ...errors import ConfigError, VideoError, VideoNotFoundError
+from ...store import cache_dir, digest, write_atomic
+from ...types import JSON
+from ...video.frame_folder import natural_key
+from ...video.subtitle_formats import Parsed, SyntaxProblem, decode_text, parse, parse_json
 from .videos import Entry, Finder, clip_episode, spellings
 
 __all__ = ["SubtitleKind", "SubtitleSource"]

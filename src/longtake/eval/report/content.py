@@ -12,12 +12,12 @@ from itertools import combinations
 
 import orjson
 
-from ..errors import ConfigError
-from ..page.turns import cut, turn_json
-from ..types import JSON, Trace
+from ...errors import ConfigError
+from ...page.turns import cut, turn_json
+from ...types import JSON, Trace
+from ..contestant import BASELINES
+from ..items import Graded, Item
 from .compare import compare
-from .contestant import BASELINES
-from .items import Graded, Item
 from .metrics import value_of
 from .table import at
 

@@ -10,9 +10,9 @@ from collections import Counter
 from importlib import import_module
 from typing import Any
 
-from ..errors import ConfigError
-from .lmms_eval import Player
-from .lmms_request import Request, read_request
+from ...errors import ConfigError
+from .plugin import Player
+from .request import Request, read_request
 
 __all__ = ["Longtake"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..types import JSON
-from .report_data import Run, comparisons, kind_of_run
+from ...types import JSON
+from .content import Run, comparisons, kind_of_run
 from .table import NONE, Row, at, in_words, percent, table
 
 __all__ = ["markdown"]

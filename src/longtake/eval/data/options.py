@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
-from ..types import JSON
+from ...types import JSON
 from .benchmark import Form
 from .fields import FieldError, Row, is_empty, literal, shown, unwrapped
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from ..page.assemble import assemble
-from ..store import write_atomic
-from ..types import JSON, Trace
-from .folders import open_folders
+from ...page.assemble import assemble
+from ...store import write_atomic
+from ...types import JSON, Trace
+from ..folders import open_folders
+from ..regrade import Opened, metrics_of
+from .content import Run, page_data
 from .markdown import markdown
-from .regrade import Opened, metrics_of
-from .report_data import Run, page_data
 
 __all__ = ["write_pages", "write_report"]
 
@@ -34,7 +34,7 @@ def write_pages(runs: Sequence[Run], out: Path) -> None:
     """Writes ``report.md`` and ``report.html`` into the folder ``out``, which is made. Raises `StoreError`."""
     out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / "report.md", markdown(runs).encode())
-    write_atomic(out / "report.html", assemble("longtake.eval", page_data(runs)).encode())
+    write_atomic(out / "report.html", assemble("longtake.eval.report", page_data(runs)).encode())
 
 
 def _traces(opened: Opened) -> Callable[[str, int], Trace | None]:

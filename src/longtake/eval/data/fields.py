@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from ..media import TimeSpan
-from ..types import JSON
+from ...media import TimeSpan
+from ...types import JSON
 
 __all__ = ["FieldError", "Row", "first", "is_empty", "literal", "read_spans", "shown", "texts_of", "unwrapped"]
 

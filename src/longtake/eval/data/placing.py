@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import AmbiguousVideoError, VideoError, VideoNotFoundError
-from ..media import Chapter, TimeSpan
-from ..scoring.grounding import same_clip
-from ..video.frame_folder import EPISODE_SUFFIX, probe_frames
+from ...errors import AmbiguousVideoError, VideoError, VideoNotFoundError
+from ...media import Chapter, TimeSpan
+from ...scoring.grounding import same_clip
+from ...video.frame_folder import EPISODE_SUFFIX, probe_frames
+from ..items import Item, Malformed
 from .benchmark import Spec
 from .drafts import Draft
-from .items import Item, Malformed
 from .subtitle_files import SubtitleSource
 from .videos import VideoFinder
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..errors import ConfigError
-from ..types import JSON
+from ...errors import ConfigError
+from ...types import JSON
+from ..items import Item, Malformed
 from .benchmark import Spec
 from .drafts import Draft, draft_of
 from .fields import FieldError, first, is_empty
 from .files import locate
-from .items import Item, Malformed
 from .placing import Placing
 from .rows import KEY, RawRow, read_rows
 

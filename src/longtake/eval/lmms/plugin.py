@@ -19,13 +19,13 @@ from typing import Any, cast
 
 import orjson
 
-from ..agents.ask import AskSettings, read_settings
-from ..agents.loop import run
-from ..errors import ConfigError, LongtakeError, ModelAuthError, ModelEndpointError, ModelError, StoreError, VideoError
-from ..ledger import Committer, Ledger
-from ..models.journaled import key_of
-from ..store import digest, fingerprint, writer_name
-from ..types import (
+from ...agents.ask import AskSettings, read_settings
+from ...agents.loop import run
+from ...errors import ConfigError, LongtakeError, ModelAuthError, ModelEndpointError, ModelError, StoreError, VideoError
+from ...ledger import Committer, Ledger
+from ...models.journaled import key_of
+from ...store import digest, fingerprint, writer_name
+from ...types import (
     JSON,
     GenerateConfig,
     Message,
@@ -38,10 +38,10 @@ from ..types import (
     from_json,
     to_json,
 )
-from ..video.decode import Video
-from .contestant import Contestant, contestant, no_video
-from .items import Item
-from .lmms_request import Request, scored_text
+from ...video.decode import Video
+from ..contestant import Contestant, contestant, no_video
+from ..items import Item
+from .request import Request, scored_text
 
 __all__ = ["Outcome", "Player", "TraceStore", "manifest"]
 
@@ -54,7 +54,7 @@ _MIN_FAILURES = 8
 def manifest() -> Any:
     """What lmms-eval's entry point group ``lmms_eval.models`` wants: the name and the class."""
     registry: Any = import_module("lmms_eval.models.registry_v2")
-    return registry.ModelManifest("longtake", chat_class_path="longtake.eval.lmms_model.Longtake")
+    return registry.ModelManifest("longtake", chat_class_path="longtake.eval.lmms.model.Longtake")
 
 
 @dataclass(frozen=True, slots=True)

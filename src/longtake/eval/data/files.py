@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from ..errors import ConfigError
-from ..types import JSON
+from ...errors import ConfigError
+from ...types import JSON
 from .benchmark import Hub, Spec
 from .hub import fetch, names_split
 from .rows import SUFFIXES

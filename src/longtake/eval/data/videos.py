@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..errors import AmbiguousVideoError, VideoError, VideoNotFoundError
-from ..store import cache_dir, digest, fingerprint, write_atomic
-from ..video.frame_folder import EPISODE_SUFFIX, episode_json, frame_number, natural_key, probe_frames
+from ...errors import AmbiguousVideoError, VideoError, VideoNotFoundError
+from ...store import cache_dir, digest, fingerprint, write_atomic
+from ...video.frame_folder import EPISODE_SUFFIX, episode_json, frame_number, natural_key, probe_frames
 
 __all__ = ["VIDEO_SUFFIXES", "Entry", "Finder", "VideoFinder", "clip_episode", "spellings"]
 

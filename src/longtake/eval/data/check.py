@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from statistics import median
 
-from ..errors import VideoError
-from ..types import JSON
-from ..video.decode import Video
+from ...errors import VideoError
+from ...types import JSON
+from ...video.decode import Video
+from ..items import Item, Malformed
 from .hub import names_split
-from .items import Item, Malformed
 from .read import Duplicate, Loaded
 
 __all__ = ["Check", "check_benchmark"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from ..types import JSON
+from ...types import JSON
 from .metrics import COLUMNS
 
 __all__ = ["NONE", "Row", "at", "in_words", "percent", "table"]

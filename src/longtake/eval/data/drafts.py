@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..media import TimeSpan
-from ..types import JSON, Sample
+from ...media import TimeSpan
+from ...types import JSON, Sample
+from ..items import Item, Kind
 from .benchmark import Fields, Form, Spec
 from .fields import FieldError, first, is_empty, read_spans, texts_of, unwrapped
-from .items import Item, Kind
 from .options import Options, options_in, read_options, right_option
 
 __all__ = ["Draft", "draft_of"]

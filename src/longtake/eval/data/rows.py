@@ -15,8 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import ConfigError, MissingExtraError
-from ..types import JSON
+from ...errors import ConfigError, MissingExtraError
+from ...types import JSON
 
 __all__ = ["SUFFIXES", "RawRow", "read_rows"]
 

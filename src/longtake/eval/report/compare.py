@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from ..errors import ConfigError
-from ..types import JSON
-from .items import Graded
+from ...errors import ConfigError
+from ...types import JSON
+from ..items import Graded
 from .metrics import cluster_of, value_of
 from .statistics import CONFIDENCE, mcnemar, paired_difference
 

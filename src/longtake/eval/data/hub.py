@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
-from ..errors import ConfigError, MissingExtraError
+from ...errors import ConfigError, MissingExtraError
 from .benchmark import Hub
 from .rows import SUFFIXES
 

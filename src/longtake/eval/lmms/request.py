@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..agents.replies import without_thinking
-from ..errors import ConfigError
-from ..types import Trace
+from ...agents.replies import without_thinking
+from ...errors import ConfigError
+from ...types import Trace
 
 __all__ = ["Request", "read_messages", "read_request", "scored_text"]
 

@@ -15,15 +15,15 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from ..agents.prompt import LETTERS
-from ..errors import ConfigError, MissingExtraError, ScoringError
-from ..scoring.base import Scorer
-from ..store import digest
-from ..types import JSON, Sample, Score, Trace
-from .benchmark import Scoring, Spec
-from .items import Item, Malformed
-from .lmms_request import read_messages, scored_text
-from .read import Loaded
+from ...agents.prompt import LETTERS
+from ...errors import ConfigError, MissingExtraError, ScoringError
+from ...scoring.base import Scorer
+from ...store import digest
+from ...types import JSON, Sample, Score, Trace
+from ..data.benchmark import Scoring, Spec
+from ..data.read import Loaded
+from ..items import Item, Malformed
+from .request import read_messages, scored_text
 
 __all__ = ["PREFIX", "Grade", "lmms_benchmark", "lmms_scorer", "load_lmms"]
 
