@@ -16,7 +16,7 @@ from killing import ray_cluster, ray_environ
 
 from endpoint import running_endpoint
 
-NUM = 30
+NUM = 40
 
 
 def letters_too(seen: Seen) -> str:

@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal["choice", "text", "number", "span"]
 
 Cause: TypeAlias = Literal["transport", "video", "truncated", "refused", "abstained", "gold", "judge", "not run"]
 """Why there is no verdict: the model was not reached; the video is missing or cannot be decoded; the reply was cut off
-before an answer; the model's server refused; the agent said that it cannot tell; the data have no answer; the judge
+before an answer; the model or its server refused; the agent said that it cannot tell; the data have no answer; the judge
 gave no verdict; nothing was tried yet."""
 
 CAUSES: tuple[Cause, ...] = ("transport", "video", "truncated", "refused", "abstained", "gold", "judge", "not run")
@@ -53,7 +53,8 @@ class Malformed:
 class Graded:
     """What became of an item in one epoch.
 
-    ``cause`` is None when the agent answered (or its replies could not be read, which is wrong, and ``unreadable``).
+    ``cause`` is None when the agent answered. ``unreadable``: its replies could not be read, or the answer states
+    nothing of the kind that was asked for (no option, no number), which is wrong.
     ``scores`` by column: ``strict``, ``lenient``, ``judge`` where they apply, and measures such as ``temporal_iou``,
     ``format``, ``clip``. A score without a value is no verdict of that column."""
 
