@@ -8,13 +8,15 @@ A plug-in registers under the group ``longtake.<kind>``, for example in its pypr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Literal, TypeAlias
 
 from .errors import ConfigError
 
-__all__ = ["Kind", "names", "resolve"]
+__all__ = ["Kind", "names", "nearest", "resolve"]
 
 Kind: TypeAlias = Literal["model", "agent", "scorer", "recipe"]
 
@@ -71,4 +73,10 @@ def resolve(kind: Kind, name: str) -> Any:
             return entry.load()
         except (ImportError, AttributeError) as e:
             raise ConfigError(f"the {kind} {name!r} is installed as {entry.value}, which cannot be loaded: {e}") from e
-    raise ConfigError(f"there is no {kind} {name!r}; known: {', '.join(names(kind))}")
+    raise ConfigError(f"there is no {kind} {name!r}{nearest(name, names(kind))}; known: {', '.join(names(kind))}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'crop'?)"``, or nothing where no known name is near."""
+    found = get_close_matches(name, list(known), 1)
+    return f" (did you mean {found[0]!r}?)" if found else ""

@@ -25,6 +25,7 @@ from ..media import VideoInfo
 from ..models.heard import Heard
 from ..models.journaled import model_identity
 from ..models.reader import Reader
+from ..registry import names, nearest
 from ..store import digest
 from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, ToolSpec
 from ..video.decode import Video
@@ -117,9 +118,14 @@ def contestant(
 ) -> Contestant:
     """The one that ``settings.agent`` names: an agent of the registry or a baseline. Raises `ConfigError`."""
     name = settings.agent
+    known = sorted({*names("agent"), *_OPTIONS})
+    if name not in known:
+        raise ConfigError(f"there is no agent {name!r}{nearest(name, known)}; known: {', '.join(known)}")
     agent_name, options = _OPTIONS.get(name, (name, {}))
     if name in ("constant", "reader") and settings.model != Reader.name:
         raise ConfigError(f"the baseline {name!r} asks no model, got --model {settings.model}; leave it out")
+    if agent_name == "blind":  # so that one set of options does for all baselines
+        settings = settings.model_copy(update=dict.fromkeys(("frames", "fps", "max_pixels", "ocr", "asr")))
     settings = settings.model_copy(update={"agent": agent_name, "agent_options": {**options, **settings.agent_options}})
     model: Model = _Constant.of_items(items) if name == "constant" else Heard(load(settings))
     agent = _heard(build_agent(settings, model))

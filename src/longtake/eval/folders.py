@@ -55,6 +55,7 @@ def _joined(first: Opened, second: Opened) -> Opened:
         items={**first.items, **second.items},
         graded=[*first.graded, *second.graded],
         ended={**first.ended, **second.ended},
+        num_stored=first.num_stored + second.num_stored,
     )
 
 

@@ -16,8 +16,8 @@ Kind: TypeAlias = Literal["choice", "text", "number", "span"]
 
 Cause: TypeAlias = Literal["transport", "video", "truncated", "refused", "abstained", "gold", "judge", "not run"]
 """Why there is no verdict: the model was not reached; the video is missing or cannot be decoded; the reply was cut off
-before an answer; the model or its server refused; the agent said that it cannot tell; the data have no answer; the judge
-gave no verdict; nothing was tried yet."""
+before an answer; the model or its server refused; the agent said that it cannot tell; the data have no answer; the
+judge gave no verdict; nothing was tried yet."""
 
 CAUSES: tuple[Cause, ...] = ("transport", "video", "truncated", "refused", "abstained", "gold", "judge", "not run")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from ..errors import JudgeError, StoreError
+from ..errors import ConfigError, JudgeError, StoreError
 from ..models.base import load_model
 from ..models.heard import Heard
 from ..models.journaled import Account, CallJournal, Gate, JournaledModel, StoppingError, key_of
@@ -55,15 +55,28 @@ class Judging:
         asked: list[JSON] = [sample.question, [*sample.choices], sample.target, answer]
         account = Account(key_of(digest(self.judge.identity), [digest(asked)]), f"{sample.id}/{ended.epoch}")
         model = JournaledModel(self.judge.model, self._journal, self._gate, account)
+        score: Score | None = None
         async with self._turns[account.key]:
-            return await self.judge.score(
-                sample.question, sample.target or "", answer, choices=sample.choices, model=model
-            )
+            while score is None or score.value is None:
+                read_before = account.occurrences.total()
+                try:
+                    score = await self.judge.score(
+                        sample.question, sample.target or "", answer, choices=sample.choices, model=model
+                    )
+                except StoppingError:
+                    if score is None:
+                        raise
+                    break
+                if account.num_asked or account.occurrences.total() == read_before:
+                    break  # else all of it was kept from before, and was no verdict: it is asked again
+        return score
 
 
 def judge_model(settings: JudgeSettings) -> Model:
     """The model that ``settings.model`` names. Raises `ConfigError`."""
     assert settings.model is not None
+    if settings.model == "reader":
+        raise ConfigError("the reader finds words in videos and cannot judge answers; give a judge like openai:NAME")
     takes_options = settings.model.partition(":")[0] not in ("reader", "scripted")
     url, options = (settings.base_url, settings.options or None) if takes_options else (None, None)
     return Heard(load_model(settings.model, base_url=url, options=options, cache=False))

@@ -46,6 +46,8 @@ class Opened:
     items: Mapping[str, Item]
     graded: Sequence[Graded]
     ended: Mapping[tuple[str, int], Ended]
+    num_stored: int
+    """Answers in the folder, also of questions, epochs or settings that it is not about now."""
 
     @property
     def spec(self) -> Spec:
@@ -99,6 +101,7 @@ async def open_evaluation(
     try:
         ended = _ended(store, manifest, items)
         verdicts = await _verdicts(store, manifest, {item.sample.id: item for item in items}, ended, judge, in_flight)
+        num_stored = store.num_answered
     finally:
         store.close()
     has_judge, spec = judge is not None or manifest.told.get("judge") is not None, _spec(manifest)
@@ -108,7 +111,7 @@ async def open_evaluation(
         for item, epoch in places
         if (at := (item.sample.id, epoch))
     ]
-    return Opened(root, manifest, {item.sample.id: item for item in items}, graded, ended)
+    return Opened(root, manifest, {item.sample.id: item for item in items}, graded, ended, num_stored)
 
 
 def _ended(store: EvalStore, manifest: Manifest, items: Sequence[Item]) -> dict[tuple[str, int], Ended]:
@@ -224,13 +227,20 @@ def metrics_of(opened: Opened) -> dict[str, JSON]:
     """`metrics.json` as a value."""
     told = opened.manifest.told
     settings: dict[str, JSON] = {**opened.manifest.pinned, **{k: v for k, v in told.items() if k != "spec"}}
-    return summarise(
+    metrics = summarise(
         opened.graded,
         headline=headline(opened),
         min_coverage=opened.settings.min_coverage,
         macro=opened.spec.scoring.macro,
         settings=settings,
     )
+    has_judge = told.get("judge") is not None
+    not_judged = [one for one in opened.graded if has_judge and one.cause is None and one.kind != "span"]
+    return {
+        **metrics,
+        "num_not_judged": sum(one.scores["judge"].value is None for one in not_judged),
+        "num_stored_outside": opened.num_stored - sum(how.status == "ended" for how in opened.ended.values()),
+    }
 
 
 def headline(opened: Opened) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..agents.ask import AskSettings, read_settings
 from ..errors import ConfigError
+from ..registry import nearest
 from ..types import JSON
 from .items import Item
 
 __all__ = ["EvalSettings", "JudgeSettings", "absolute", "read_eval_settings", "selected"]
 
+_OF_THE_COMMAND = ("out", "in_flight", "max_cost", "ray", "workers", "change", "json")
 _SHARD = re.compile(r"([1-9]\d*)/([1-9]\d*)")
 
 
@@ -52,26 +54,51 @@ class EvalSettings(BaseModel):
     epochs: int = Field(default=1, ge=1)
     min_coverage: float = Field(default=0.98, ge=0, le=1)
 
+    @field_validator("data", "ground_cache", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        if isinstance(value, str | Path):
+            return (str(value),)
+        return tuple(map(str, cast("list[object]", value))) if isinstance(value, list | tuple) else value
+
+    @field_validator("videos", "subtitles", mode="before")
+    @classmethod
+    def _path(cls, value: object) -> object:
+        return str(value) if isinstance(value, Path) else value
+
+    @field_validator("judge", mode="before")
+    @classmethod
+    def _by_name(cls, value: object) -> object:
+        return {"model": value} if isinstance(value, str) else value
+
     @field_validator("shard")
     @classmethod
     def _part(cls, value: str | None) -> str | None:
         if value is not None:
             found = _SHARD.fullmatch(value)
             if found is None or int(found[1]) > int(found[2]):
-                raise ValueError('a shard is "PART/PARTS", like 2/4')
+                raise ValueError(f"a shard is PART/PARTS with PART up to PARTS, like 2/4, got {value}")
         return value
 
 
 def read_eval_settings(values: Mapping[str, Any]) -> EvalSettings:
     """From plain values; what is no setting of the evaluation is one of `AskSettings`. Raises `ConfigError`."""
-    own = {name: value for name, value in values.items() if name in EvalSettings.model_fields and name != "ask"}
+    own_names = [name for name in EvalSettings.model_fields if name != "ask"]
+    known = [*own_names, *(name for name in AskSettings.model_fields if name != "cache")]
+    for name in values:
+        if name in _OF_THE_COMMAND:
+            raise ConfigError(f"{name} is an option of the command line (or of the call), no setting; give it there")
+        if name not in (*known, "cache"):
+            raise ConfigError(
+                f"there is no setting {name!r}{nearest(name, known)}; the settings are {', '.join(known)}"
+            )
+    own = {name: value for name, value in values.items() if name in own_names}
     ask = read_settings({"cache": False, **{name: value for name, value in values.items() if name not in own}})
     try:
         return EvalSettings(**own, ask=ask)
     except ValidationError as e:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in e.errors())
-        known = ", ".join(name for name in EvalSettings.model_fields if name != "ask")
-        raise ConfigError(f"wrong settings: {wrong}. The settings are {known}, and those of longtake ask") from e
+        wrong = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item['input']!r}" for item in e.errors())
+        raise ConfigError(f"wrong settings: {'; '.join(wrong)}. The settings are {', '.join(known)}") from e
 
 
 def selected(items: Sequence[Item], settings: EvalSettings) -> list[Item]:

@@ -91,6 +91,11 @@ class EvalStore:
         return self.find(str(line["to"])) if line["status"] == "at" else _ended_of(line)
 
     @property
+    def num_answered(self) -> int:
+        """Runs of the agent that came to their end, of whatever questions and settings."""
+        return self._traces.num_final
+
+    @property
     def num_kept(self) -> int:
         return self._traces.num_final + self.calls.num_said + self.judgements.num_said
 

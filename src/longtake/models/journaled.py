@@ -179,13 +179,14 @@ class Account:
     """One piece of work that makes calls. ``key`` decides which kept replies are its own, ``record`` names it.
 
     ``usage`` is what its replies cost, kept ones included, ``seconds`` the time of its calls; ``error`` is the last
-    one that a model raised."""
+    one that a model raised; ``num_asked`` counts calls that were really made."""
 
     key: str
     record: str
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     error: ModelError | None = None
+    num_asked: int = 0
     occurrences: Counter[str] = field(default_factory=Counter[str])
 
 
@@ -226,6 +227,7 @@ class JournaledModel:
         """One call, noted before it is made: if it is cut off by a kill it may have been paid for."""
         account = self._account
         self._gate.begin()
+        account.num_asked += 1
         self._journal.ask(key, account.record)
         started = time.perf_counter()
         try:

@@ -224,8 +224,10 @@ def main() -> NoReturn:
         _fail(str(e), 1)
     except KeyboardInterrupt:
         _fail("interrupted; what was finished is saved", 130)
-    except OSError as e:  # the terminal or file that is printed to
-        raise SystemExit(f"error  cannot print: {e.strerror}") from e
+    except OSError as e:
+        if e.filename is not None:
+            _fail(f"{e.filename}: {e.strerror}; give another file or folder", 1)
+        raise SystemExit(f"error  cannot print: {e.strerror}") from e  # the terminal or file that is printed to
     raise SystemExit(0)
 
 

@@ -28,6 +28,8 @@ eval_app = typer.Typer(
     rich_markup_mode="rich",
 )
 
+TO_BE_DONE = ("transport", "video", "judge", "not run")
+"""Causes of no verdict that another run may mend."""
 BenchmarkArgument = Annotated[
     str,
     typer.Argument(help="A name (see eval list), a .toml file, custom, or lmms:TASK.", show_default=False),
@@ -79,7 +81,8 @@ def list_(as_json: JsonOption = False) -> None:
         return
     for spec in specs:
         out.print(f"[bold]{spec.name}[/]  {escape(spec.title)}. {escape(spec.about)}", soft_wrap=True)
-    out.print(f"\nbaselines for --agent: {', '.join(BASELINES)}")
+    out.print("[bold]lmms:TASK[/]  a task of lmms-eval; its own verdict is the column lmms.")
+    out.print(f"\nagents: crop, direct, think, tool, team; baselines: {', '.join(BASELINES)}")
 
 
 @eval_app.command(
@@ -138,34 +141,68 @@ def run(
     revision: RevisionOption = None,
     agent: Annotated[
         str | None,
-        typer.Option(help="crop (default), direct, think, tool, team; baselines: see eval list."),
+        typer.Option(
+            rich_help_panel="Who", help="crop (default), direct, think, tool, team; baselines: see eval list."
+        ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="reader (default), openai:NAME, ollama:NAME, scripted:FILE.")
+        str | None,
+        typer.Option(rich_help_panel="Who", help="reader (default), openai:NAME, ollama:NAME, scripted:FILE."),
     ] = None,
-    base_url: Annotated[str | None, typer.Option(help="The endpoint of openai: models.")] = None,
-    grounding_model: Annotated[str | None, typer.Option(help="team: the model that finds the clip.")] = None,
-    grounding_base_url: Annotated[str | None, typer.Option(help="Its own endpoint.")] = None,
-    vision_model: Annotated[str | None, typer.Option(help="team: the model that looks at it.")] = None,
-    vision_base_url: Annotated[str | None, typer.Option(help="Its own endpoint.")] = None,
-    judge: Annotated[str | None, typer.Option(help="A model that judges answers in words.")] = None,
-    judge_base_url: Annotated[str | None, typer.Option(help="The judge's own endpoint.")] = None,
+    base_url: Annotated[str | None, typer.Option(rich_help_panel="Who", help="The endpoint of openai: models.")] = None,
+    grounding_model: Annotated[
+        str | None, typer.Option(rich_help_panel="Who", help="team: the model that finds the clip.")
+    ] = None,
+    grounding_base_url: Annotated[str | None, typer.Option(rich_help_panel="Who", help="Its own endpoint.")] = None,
+    vision_model: Annotated[
+        str | None, typer.Option(rich_help_panel="Who", help="team: the model that looks at it.")
+    ] = None,
+    vision_base_url: Annotated[str | None, typer.Option(rich_help_panel="Who", help="Its own endpoint.")] = None,
+    judge: Annotated[
+        str | None, typer.Option(rich_help_panel="Who", help="A model that judges answers in words.")
+    ] = None,
+    judge_base_url: Annotated[str | None, typer.Option(rich_help_panel="Who", help="The judge's own endpoint.")] = None,
     ground_cache: Annotated[
-        list[Path] | None, typer.Option(help="team: begins where this file says, see eval ground-cache.")
+        list[Path] | None,
+        typer.Option(rich_help_panel="Who", help="team: begins where this file says, see eval ground-cache."),
     ] = None,
-    frames: Annotated[int | None, typer.Option(help="Frames of the overview; 0 for none.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Overview frames a second, up to --frames.")] = None,
-    max_pixels: Annotated[int | None, typer.Option(help="Pixels a frame may have.")] = None,
-    max_turns: Annotated[int | None, typer.Option(help="How often the model may speak.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
-    shard: Annotated[str | None, typer.Option(help="2/4: the second of four parts of the videos.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Ask every question so often.")] = None,
-    in_flight: Annotated[int, typer.Option(min=1, help="Model calls at once, for each worker.")] = 32,
-    max_cost: Annotated[float | None, typer.Option(min=0, help="USD this run may cost in all.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="Tokens this run may use in all.")] = None,
+    frames: Annotated[
+        int | None, typer.Option(rich_help_panel="How it looks", help="Frames of the overview; 0 for none.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(rich_help_panel="How it looks", help="Overview frames a second, up to --frames.")
+    ] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(rich_help_panel="How it looks", help="Pixels a frame may have.")
+    ] = None,
+    max_turns: Annotated[
+        int | None, typer.Option(rich_help_panel="How it looks", help="How often the model may speak.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(rich_help_panel="How much", min=1, help="Only the first so many questions.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(rich_help_panel="How much", help="2/4: the second of four parts of the videos.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(rich_help_panel="How much", min=1, help="Ask every question so often.")
+    ] = None,
+    in_flight: Annotated[
+        int, typer.Option(rich_help_panel="How much", min=1, help="Model calls at once, for each worker.")
+    ] = 32,
+    max_cost: Annotated[
+        float | None, typer.Option(rich_help_panel="How much", min=0, help="USD this run may cost in all.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(rich_help_panel="How much", min=0, help="Tokens this run may use in all.")
+    ] = None,
     min_coverage: CoverageOption = None,
-    ray: Annotated[str | None, typer.Option(help="A Ray cluster: its address, auto, or local.")] = None,
-    workers: Annotated[int | None, typer.Option(help="With --ray: worker processes; one for two cores.")] = None,
+    ray: Annotated[
+        str | None, typer.Option(rich_help_panel="How much", help="A Ray cluster: its address, auto, or local.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(rich_help_panel="How much", help="With --ray: worker processes; one for two cores.")
+    ] = None,
     change: Annotated[bool, typer.Option("--change", help="Go on with other settings than before.")] = False,
     config: Annotated[Path | None, typer.Option(help="Settings as TOML; options given here stand above it.")] = None,
     set_: Annotated[
@@ -229,7 +266,7 @@ def print_result(folder: Path, metrics: dict[str, Any], *, as_json: bool) -> Non
     else:
         print_metrics([(folder.name, metrics)])
         out.print(f"[dim]{escape(str(folder))}/report.html, report.md, metrics.json[/]", soft_wrap=True)
-    if any(metrics["no_verdict"].get(cause) for cause in ("transport", "video", "judge", "not run")):
+    if metrics["num_not_judged"] or any(metrics["no_verdict"].get(cause) for cause in TO_BE_DONE):
         raise typer.Exit(1)
 
 
@@ -242,7 +279,7 @@ def regrade(
     folders: FoldersArgument,
     judge: Annotated[str | None, typer.Option(help="Asks this judge what it has not said yet.")] = None,
     judge_base_url: Annotated[str | None, typer.Option(help="The judge's endpoint.")] = None,
-    data: DataOption = None,
+    data: Annotated[list[str] | None, typer.Option(help="The run's data with corrected answers.")] = None,
     min_coverage: CoverageOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -264,6 +301,10 @@ def regrade(
         print_json([metrics for _, metrics in results] if len(results) > 1 else results[0][1])
     else:
         print_metrics(results)
+        for folder in folders:
+            out.print(
+                f"[dim]written anew: {escape(str(folder))}/metrics.json, report.html, report.md[/]", soft_wrap=True
+            )
 
 
 @eval_app.command(epilog="[bold]Example[/]\n\nlongtake eval report blind uniform crop --out compared/")
