@@ -185,6 +185,22 @@ async def test_prose_about_one_answer_is_no_verdict_and_not_a_zero(
     assert about_answers(endpoint)["Which tree is ivy?"] == 3
     assert metrics["accuracy"]["judge"] == 8 / 11
     assert metrics["bounds"]["judge"] == [8 / 12, 9 / 12]
+    assert metrics["num_not_judged"] == 1
+
+
+@pytest.mark.parametrize("again", ["run", "regrade"])
+async def test_what_was_no_verdict_is_asked_again_and_other_verdicts_are_not(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any], again: str
+) -> None:
+    wanted, out = asked(data, videos, endpoint.base_url), tmp_path / "run"
+    endpoint.says = lambda seen: prose(seen) if "ivy" in seen.question else honest(seen)
+    await evaluate_async(wanted, out)
+    endpoint.says = honest
+    metrics: Any = await (evaluate_async(wanted, out) if again == "run" else regrade(out, judge=wanted.judge))
+    assert (metrics["accuracy"]["judge"], metrics["num_not_judged"]) == (9 / 12, 0)
+    assert about_answers(endpoint) == Counter({f"Which tree is {name}?": 4 if name == "ivy" else 1 for name in NAMES})
+    assert len(agent_calls) == 12
+    assert (await regrade(out))["accuracy"]["judge"] == 9 / 12
 
 
 async def test_a_refused_key_of_the_judge_ends_the_run_and_keeps_what_is_there(
