@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .agents.ask import AskSettings, ask_async
     from .agents.loop import Agent, OnEvent
     from .errors import LongtakeError
+    from .models.journaled import Limits
     from .types import JSON, Answer, Evidence, Frames, Message, Model, Sample, Score, TimeSpan, Trace, Turn, VideoInfo
     from .video.decode import Video
 
@@ -82,12 +83,15 @@ def ask(
     )
 
 
-def evaluate(benchmark: str, out: str | Path, **settings: Any) -> dict[str, JSON]:
+def evaluate(
+    benchmark: str, out: str | Path, *, limits: Limits | None = None, change: bool = False, **settings: Any
+) -> dict[str, JSON]:
     """Measures an agent on a benchmark with ``out`` as the folder, as ``longtake eval run`` does; gives `metrics.json`.
 
     ``settings`` are those of `longtake.eval.settings.EvalSettings` and `AskSettings` by name: ``data=["rows.jsonl"],
-    videos="films", agent="direct", model="openai:M", judge={"model": "openai:J"}, limit=100``. Given again, it goes on
-    where it stopped. Raises as `longtake.eval.run.evaluate_async`, which is this for callers with an event loop."""
+    videos="films", agent="direct", model="openai:M", judge="openai:J", limit=100``. ``limits`` say how many calls there
+    are at once and what they may cost (`longtake.models.journaled.Limits`). Given again, it goes on where it stopped,
+    with other settings only if ``change``. Raises as `longtake.eval.run.evaluate_async`, which is this for callers with an event loop."""
     import asyncio
     from pathlib import Path
 
@@ -95,7 +99,8 @@ def evaluate(benchmark: str, out: str | Path, **settings: Any) -> dict[str, JSON
     from .eval.settings import read_eval_settings
 
     _check_no_loop("evaluate(...)", "await longtake.eval.run.evaluate_async(...)")
-    return asyncio.run(evaluate_async(read_eval_settings({"benchmark": benchmark, **settings}), Path(out)))
+    asked = read_eval_settings({"benchmark": benchmark, **settings})
+    return asyncio.run(evaluate_async(asked, Path(out), limits=limits, change=change))
 
 
 def _check_no_loop(called: str, instead: str) -> None:
