@@ -57,6 +57,8 @@ def test_every_scorer_that_is_named_exists():
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ConfigError, match=r"no benchmark 'mvbench'.*lvbench.*video-mme"):
         load_spec("mvbench")
+    with pytest.raises(ConfigError, match=r"'lvbnech' \(did you mean 'lvbench'\?\).*lmms:TASK"):
+        load_spec("lvbnech")
 
 
 def test_a_toml_of_ones_own_says_only_what_differs(tmp_path: Path):
@@ -70,9 +72,49 @@ def test_a_toml_of_ones_own_says_only_what_differs(tmp_path: Path):
     assert read_benchmark(spec, [tmp_path / "rows.jsonl"]).items[0].sample.target == "A"
 
 
-def test_a_key_that_is_not_known_is_refused(tmp_path: Path):
-    (tmp_path / "mine.toml").write_text('base = "custom"\nname = "m"\ntitle = "M"\nabout = "x"\nfeilds = 1\n')
-    with pytest.raises(ConfigError, match="feilds"):
+HEAD = 'base = "custom"\nname = "m"\ntitle = "M"\nabout = "x"\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("feilds = 1", r"feilds: a benchmark has no 'feilds' \(did you mean 'fields'\?\); allowed: base, name, title"),
+        ("[feilds]", "did you mean 'fields'"),
+        (
+            "[fields]\nqestion = ['q']",
+            r"fields.qestion: the table \[fields\] has no 'qestion' .*'question'.*; allowed: q",
+        ),
+        (
+            "kind = 'chioce'",
+            r"kind: got 'chioce' \(did you mean 'choice'\?\); allowed: choice, text, number, span, any\.",
+        ),
+        (
+            "[fields]\nanswer = {gold = ['leter']}",
+            r"fields.answer.gold: got 'leter' .*'letter'.*allowed: letter, index, ",
+        ),
+        ("[fields]\nquestion = 'q'", "fields.question: got 'q', wanted a list of names in brackets"),
+        ("[fields]\nanswer = 'gold'", "fields.answer: got 'gold', wanted a table"),
+        (
+            "[scoring]\nlenient = 'relaxd'",
+            "scoring.lenient: got 'relaxd' .*'relaxed'.*allowed: .*choice, choice_strict",
+        ),
+        ("[scoring]\nextra = ['iou']", "scoring.extra: got 'iou'"),
+        ("[scoring]\nheadline = 'best'", "scoring.headline: got 'best'; allowed: strict, lenient, judge"),
+        ("[scoring]\nmacro = 'topic'", "scoring.macro: got 'topic'; allowed: type, "),
+        ("line = '('", "line: got '\\('"),
+        ("[fields]\nvideo_pattern = 'x+'", "fields.video_pattern: got 'x.*which has no group"),
+    ],
+)
+def test_what_is_wrong_in_a_toml_is_one_line(toml: str, said: str, tmp_path: Path):
+    (tmp_path / "mine.toml").write_text(HEAD + toml)
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_spec(tmp_path / "mine.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_toml_without_its_title_is_told_so(tmp_path: Path):
+    (tmp_path / "mine.toml").write_text('name = "m"\nabout = "x"\n')
+    with pytest.raises(ConfigError, match="title is missing; give name, title and about"):
         load_spec(tmp_path / "mine.toml")
 
 
