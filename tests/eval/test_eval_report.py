@@ -84,7 +84,7 @@ def test_no_verdict_is_a_state_of_its_own(tmp_path: Path) -> None:
     assert "| run | no verdict | transport |" in text
     low, _ = pages([run("crop", made, min_coverage=0.98)], tmp_path)
     assert low.data["runs"][0]["metrics"]["headline"]["value"] is None
-    assert "no headline: coverage 0.6667 is below 0.98" in (tmp_path / "out" / "report.md").read_text()
+    assert "no headline: coverage 66.67 % is below 98 %" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_runs_stand_beside_each_other(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_below_the_floor_there_is_no_headline_and_it_says_why() -> None:
     run = verdicts(*[1.0] * 97, None, None, None)
     found = metrics(run)["headline"]
     assert (found["value"], found["interval"], found["standard_error"]) == (None, None, None)
-    assert "0.9700 is below 0.98: 3 of 100" in found["why"]
+    assert "97.00 % is below 98 %: 3 of 100" in found["why"]
     assert "transport 3" in found["why"]
     lower = metrics(run, min_coverage=0.97)["headline"]
     assert (lower["value"], lower["why"]) == (1.0, None)
@@ -208,3 +208,44 @@ def test_the_table_of_a_terminal() -> None:
     assert second[head.index("frames")] == "40.0"
     assert second[head.index("USD")] == "0.0040"
     assert first[head.index("judge")] == "–"
+
+
+def test_how_many_questions_a_column_has_and_for_which_it_is_not_defined() -> None:
+    run = [
+        graded("a", "v0", strict=1.0, lenient=1.0),
+        graded("b", "v0", kind="span", lenient=0.0, scores={"temporal_iou": 0.2}),
+        graded("c", "v1", kind="text", cause="video", error="films/c.mp4 was not found"),
+    ]
+    found = metrics(run, headline="lenient")
+    assert found["asked"] == {"strict": 1, "lenient": 3, "temporal_iou": 1}
+    # nothing is known of the question in words: it might have had both
+    assert found["not_defined"] == {"strict": {"span": 1}, "lenient": {}, "temporal_iou": {"choice": 1}}
+
+
+def test_the_first_of_what_went_wrong_is_told_by_cause() -> None:
+    run = [
+        graded("a", "v0", strict=1.0),
+        graded("b", "v1", cause="video", error="b.mp4 was not found"),
+        graded("c", "v2", cause="video", error="c.mp4 was not found"),
+        graded("d", "v3", cause="not run"),
+    ]
+    assert metrics(run)["first_errors"] == {"video": "b: b.mp4 was not found"}
+
+
+def test_on_how_many_questions_a_judge_gave_a_verdict() -> None:
+    run = [
+        graded("a", "v0", kind="text", judge=1.0),
+        graded("b", "v1", kind="text", judge=None),
+        graded("c", "v2", kind="text", judge=None),
+        graded("d", "v3", kind="text", cause="video"),
+        graded("e", "v4", kind="span", lenient=1.0),
+    ]
+    assert metrics(run)["judged"] is None
+    told = metrics(run, headline="lenient", settings={"judge": {"name": "openai:J"}})["judged"]
+    assert told == {"n": 4, "verdicts": 1, "why": "no verdict", "num_why": 2}
+
+
+def test_how_unevenly_questions_are_spread_over_videos() -> None:
+    found = metrics([graded(f"q{i}", f"v{max(0, i - 5)}", strict=1.0) for i in range(8)])
+    assert (found["num_videos"], found["most_per_video"]) == (3, 6)
+    assert found["num_videos_effective"] == pytest.approx(64 / 38)

@@ -201,6 +201,7 @@ def test_looks_of_crops() -> None:
     found = look(run, GOLD)
     assert (found.num_looks, found.looked_seconds, found.num_frames, found.num_gold_frames) == (2, 11, 8, 5)
     assert (found.hit, found.coverage, found.iou) == (True, pytest.approx(0.6), pytest.approx(6 / 15))
+    assert found.shown == 1
     assert look(run, Sample("1", "v", "q")) == Looked(2, 11, 8)
     missed = look(tool_run(crop(TimeSpan(30, 40), 30)), GOLD)
     assert (missed.hit, missed.coverage, missed.iou, missed.num_gold_frames) == (False, 0, 0, 0)
@@ -212,5 +213,5 @@ def test_looks_of_a_team_and_of_none() -> None:
     found = look(tool_run(moved("clip_1", TimeSpan(10, 20)), seen, opening=OPENING), GOLD)
     assert (found.num_looks, found.looked_seconds, found.num_frames, found.iou) == (2, 10, 32, 1)
     overview = look(tool_run(opening=(Message("user", (pictures(5, 15), "q")),)), GOLD)
-    assert overview == Looked(0, 0.0, 2, 1, False, 0.0, 0.0)
+    assert overview == Looked(0, 0.0, 2, 1, False, 0.0, 0.0, 1.0)
     assert look(replace(trace(None, stop="model_error"), video=VIDEO), GOLD).hit is False

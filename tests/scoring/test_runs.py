@@ -11,6 +11,7 @@ from PIL import Image
 
 from clips import picture_of
 from longtake.agents.crop import Crop
+from longtake.agents.direct import Blind, Direct
 from longtake.agents.loop import run
 from longtake.agents.team import Team
 from longtake.models.scripted import ScriptedModel
@@ -42,11 +43,12 @@ def test_a_team(episode: Path) -> None:
     found = look(moved, sample)
     assert (found.num_looks, found.looked_seconds, found.hit) == (2, pytest.approx(4), True)
     assert (found.coverage, found.iou) == (pytest.approx(1), pytest.approx(0.5))
+    assert (found.num_gold_frames, found.shown) == (0, 1), "frames that a worker saw are not on record"
     assert found.num_frames == moved.usage.num_frames > 0
     stayed = asyncio.run(run(agent, ScriptedModel(["<answer>x</answer>"]), sample))
     assert clip_of(stayed) == IDS[0]
     assert clip(stayed, sample).value == 0
-    assert look(stayed, sample) == Looked(0, 0.0, 0, 0, False, 0.0, 0.0)
+    assert look(stayed, sample) == Looked(0, 0.0, 0, 0, False, 0.0, 0.0, 0.0)
 
 
 def test_a_crop_read_back_from_its_file(episode: Path) -> None:
@@ -63,3 +65,11 @@ def test_a_crop_read_back_from_its_file(episode: Path) -> None:
     assert found.coverage == pytest.approx(found.looked_seconds / 2 - 0.5, abs=0.01)
     assert found.num_frames == made.usage.num_frames == 8 + 2 + 1
     assert (found.num_gold_frames or 0) >= 3
+
+
+def test_agents_without_tools_have_been_shown_something_and_looked_nowhere(episode: Path) -> None:
+    sample = Sample("1", str(episode), "What?", target="x", target_spans=(TimeSpan(5, 7), TimeSpan(0.1, 0.2)))
+    for agent, shown in ((Direct(num_frames=8), 0.5), (Blind(), 0.0)):
+        found = look(asyncio.run(run(agent, ScriptedModel(["<answer>x</answer>"]), sample)), sample)
+        assert (found.hit, found.coverage, found.iou, found.shown) == (None, None, None, shown)
+        assert (found.num_gold_frames or 0) == 4 * shown

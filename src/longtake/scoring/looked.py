@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..clock import split_span
 from ..types import Frames, Sample, TimeSpan, ToolResult, Trace
@@ -14,9 +14,11 @@ __all__ = ["Looked", "look"]
 @dataclass(frozen=True, slots=True)
 class Looked:
     """``hit``: some look shares time with a gold span; ``coverage``: the share of the gold seconds that was looked at;
-    ``iou``: of the union of looks with the union of gold; all None where the question has no gold span. Looks are
-    what tools showed or said, the overview apart. ``num_frames`` is all frames decoded for the agent and its workers,
-    ``num_gold_frames`` how many of the frames that are on record (overview included) lie in a gold span."""
+    ``iou``: of the union of looks with the union of gold; all None where the question has no gold span, and for agents
+    that have no tools to look with. Looks are what tools showed or said, the overview apart. ``num_frames`` is all
+    frames decoded for the agent and its workers, ``num_gold_frames`` how many of the frames that are on record
+    (overview included) lie in a gold span, ``shown`` the share of the gold spans of which a frame was shown, to a
+    worker included."""
 
     num_looks: int
     looked_seconds: float
@@ -25,6 +27,11 @@ class Looked:
     hit: bool | None = None
     coverage: float | None = None
     iou: float | None = None
+    shown: float | None = None
+
+
+_WITHOUT_TOOLS = ("blind", "direct", "ground")
+"""Agents that are shown something, or nothing, and cannot look."""
 
 
 def look(trace: Trace, sample: Sample) -> Looked:
@@ -39,12 +46,16 @@ def look(trace: Trace, sample: Sample) -> Looked:
     gold = union(sample.target_spans)
     if not gold:
         return Looked(len(looks), seconds, trace.usage.num_frames)
+    frames = [float(seconds) for part in _on_record(trace, results) for seconds in part.seconds]
+    in_gold = sum(any(second in span for span in gold) for second in frames)
+    told = [span for result in results for span in _to_worker(result)]
+    reached = [any(s in span for s in frames) or any(span.overlap(one) > 0 for one in told) for span in gold]
+    found = Looked(len(looks), seconds, trace.usage.num_frames, in_gold, shown=sum(reached) / len(gold))
+    if trace.agent in _WITHOUT_TOOLS:
+        return found
     shared = sum(one.overlap(other) for one in seen for other in gold)
-    return Looked(
-        len(looks),
-        seconds,
-        trace.usage.num_frames,
-        sum(_inside(part, gold) for part in _on_record(trace, results)),
+    return replace(
+        found,
         hit=shared > 0,
         coverage=shared / sum(span.duration for span in gold),
         iou=union_iou(seen, gold) if seen else 0.0,
@@ -66,5 +77,8 @@ def _on_record(trace: Trace, results: list[ToolResult]) -> list[Frames]:
     return [part for content in contents for part in content if isinstance(part, Frames)]
 
 
-def _inside(frames: Frames, gold: list[TimeSpan]) -> int:
-    return sum(any(float(seconds) in span for span in gold) for seconds in frames.seconds)
+def _to_worker(result: ToolResult) -> list[TimeSpan]:
+    """Where a worker saw frames that are not on record: only what it said of them is."""
+    if any(isinstance(part, Frames) for part in result.content):
+        return []
+    return [evidence.span for evidence in result.evidence if evidence.source == "frames"]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from ...errors import ConfigError
 from ...types import JSON
 from ..items import Graded
-from .metrics import cluster_of, value_of
+from .columns import cluster_of, value_of
 from .statistics import CONFIDENCE, mcnemar, paired_difference
 
 __all__ = ["compare"]

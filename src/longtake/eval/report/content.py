@@ -17,8 +17,8 @@ from ...page.turns import cut, turn_json
 from ...types import JSON, Trace
 from ..contestant import BASELINES
 from ..items import Graded, Item
+from .columns import value_of
 from .compare import compare
-from .metrics import value_of
 from .table import at
 
 __all__ = ["Run", "comparisons", "kind_of_run", "page_data"]

@@ -11,28 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ...types import JSON, Usage
 from ..items import CAUSES, Graded
+from .columns import COLUMNS, cluster_of, columns_of, first_errors, judged, kinds_without, value_of
 from .statistics import CONFIDENCE, Estimate, estimate, kappa, macro_estimate
 
-__all__ = ["COLUMNS", "cluster_of", "summarise", "value_of"]
-
-COLUMNS = ("strict", "lenient", "judge")
-"""Verdicts, in this order; every other score is a measure."""
+__all__ = ["summarise"]
 
 METHOD = (
     "Standard errors CR2, clustered by video; intervals Wilson with the effective sample size of the clustered "
     "variance and Student's t"
 )
-
-
-def value_of(graded: Graded, column: str) -> float | None:
-    """The score in ``column``, None where there is no verdict."""
-    score = graded.scores.get(column)
-    return None if score is None else score.value
-
-
-def cluster_of(graded: Graded) -> str:
-    """What is independent of the rest: the video; the question where the data name no video."""
-    return graded.video_id or f"question {graded.id}"
 
 
 def summarise(
@@ -45,11 +32,12 @@ def summarise(
 ) -> dict[str, JSON]:
     """The object of ``metrics.json``; shares are in [0, 1], a number that does not exist is null, none is NaN.
 
-    ``n`` counts questions asked, once an epoch. ``headline`` names the column or measure of the one number;
+    ``n`` counts questions asked, once an epoch, ``asked`` those of a column; ``num_videos_effective`` how many videos
+    with equally many questions would be as uneven. ``headline`` names the column or measure of the one number;
     ``macro`` a stratum: then that number is the mean over its values, each counting the same. Below ``min_coverage``
     there is no headline, and ``why`` says so. The headline is asked of every question; another column of a question
     when any of its kind has it."""
-    kinds = {name: {one.kind for one in graded if name in one.scores} for name in _columns(graded)}
+    kinds = {name: {one.kind for one in graded if name in one.scores} for name in columns_of(graded)}
     columns = {name: [one for one in graded if one.kind in kinds[name]] for name in kinds}
     columns[headline] = list(graded)
     verdicts = [name for name in COLUMNS if name in columns]
@@ -58,16 +46,23 @@ def summarise(
     found = {name: _estimate(columns[name], name) for name in columns}
     coverage = {name: _coverage(columns[name], name) for name in verdicts}
     missing = [one for one in graded if value_of(one, headline) is None]
-    causes = Counter(one.cause or ("judge" if headline == "judge" else "no score") for one in missing)
+    why = [one.cause or ("judge" if headline == "judge" else "no score") for one in missing]
+    causes, videos = Counter(why), Counter(cluster_of(one) for one in graded)
     order = [*CAUSES, "no score"]
     return {
         "n": len(graded),
         "num_questions": len({one.id for one in graded}),
-        "num_videos": len({cluster_of(one) for one in graded}),
+        "num_videos": len(videos),
+        "num_videos_effective": _share(len(graded) ** 2, sum(n * n for n in videos.values())),
+        "most_per_video": max(videos.values(), default=0),
         "num_epochs": len({one.epoch for one in graded}),
         "coverage": _share(len(graded) - len(missing), len(graded)),
         "coverages": {**coverage},
+        "asked": {name: len(held) for name, held in columns.items()},
+        "not_defined": {name: _not_defined(graded, name) for name in columns},
         "no_verdict": {cause: causes[cause] for cause in sorted(causes, key=order.index)},
+        "first_errors": first_errors(missing, why, headline),
+        "judged": judged(graded) if settings.get("judge") is not None else None,
         "unreadable": sum(one.unreadable for one in graded),
         "headline": _headline(graded, headline, min_coverage, macro, dict(causes)),
         "accuracy": {name: _mean(found.get(name)) for name in dict.fromkeys((*COLUMNS, *verdicts))},
@@ -87,11 +82,6 @@ def summarise(
 # ------------------------------------------------------------------------------------------------- parts of metrics
 
 
-def _columns(graded: Sequence[Graded]) -> list[str]:
-    names = {name for one in graded for name in one.scores}
-    return [*(name for name in COLUMNS if name in names), *sorted(names - set(COLUMNS))]
-
-
 def _estimate(graded: Sequence[Graded], column: str) -> Estimate | None:
     known = [(value, cluster_of(one)) for one in graded if (value := value_of(one, column)) is not None]
     return estimate([value for value, _ in known], [cluster for _, cluster in known])
@@ -99,6 +89,12 @@ def _estimate(graded: Sequence[Graded], column: str) -> Estimate | None:
 
 def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
+
+
+def _not_defined(graded: Sequence[Graded], column: str) -> JSON:
+    """Kind of question -> how many of it have no such column by their nature."""
+    kinds = kinds_without(graded, column)
+    return {**Counter(one.kind for one in graded if one.kind in kinds)}
 
 
 def _coverage(graded: Sequence[Graded], column: str) -> float | None:
@@ -144,8 +140,8 @@ def _headline(
         listed = ", ".join(f"{cause} {count:,}" for cause, count in causes.items())
         share = (len(graded) - num_missing) / len(graded)
         why = (
-            f"coverage {share:.4f} is below {min_coverage}: {num_missing:,} of {len(graded):,} questions "
-            f"have no verdict ({listed})"
+            f"coverage {100 * share:.2f} % is below {100 * min_coverage:g} %: {num_missing:,} of "
+            f"{len(graded):,} questions have no verdict ({listed})"
         )
     elif found is None:
         why = f"a value of {macro!r} has no verdict at all, so there is no mean over them"
@@ -233,7 +229,8 @@ def _agreements(graded: Sequence[Graded], headline: str) -> JSON:
 
 
 def _localisation(graded: Sequence[Graded]) -> JSON:
-    """Where agents looked; hit, coverage and IoU over the questions that have a gold span and got as far as looking."""
+    """Where agents looked; shown, hit, coverage and IoU over the questions that have a gold span and got that far, the
+    last three of agents that can look."""
     looked = [(one, one.looked) for one in graded if one.looked is not None]
 
     def mean(read: Callable[[int], float | None]) -> JSON:
@@ -246,6 +243,7 @@ def _localisation(graded: Sequence[Graded]) -> JSON:
     in_gold = sum(one.num_gold_frames or 0 for one in gold)
     return {
         "n": len(looked),
+        "shown": mean(lambda i: looked[i][1].shown),
         "hit": mean(lambda i: None if (hit := looked[i][1].hit) is None else float(hit)),
         "coverage": mean(lambda i: looked[i][1].coverage),
         "iou": mean(lambda i: looked[i][1].iou),

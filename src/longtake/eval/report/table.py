@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from ...types import JSON
-from .metrics import COLUMNS
+from .columns import COLUMNS
 
 __all__ = ["NONE", "Row", "at", "in_words", "percent", "table"]
 
