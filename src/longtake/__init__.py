@@ -91,7 +91,8 @@ def evaluate(
     ``settings`` are those of `longtake.eval.settings.EvalSettings` and `AskSettings` by name: ``data=["rows.jsonl"],
     videos="films", agent="direct", model="openai:M", judge="openai:J", limit=100``. ``limits`` say how many calls there
     are at once and what they may cost (`longtake.models.journaled.Limits`). Given again, it goes on where it stopped,
-    with other settings only if ``change``. Raises as `longtake.eval.run.evaluate_async`, which is this for callers with an event loop."""
+    with other settings only if ``change``. Raises as `longtake.eval.run.evaluate_async`, which is this for callers
+    with an event loop."""
     import asyncio
     from pathlib import Path
 
