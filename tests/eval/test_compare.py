@@ -85,6 +85,43 @@ def test_runs_that_cannot_be_compared() -> None:
         compare([graded("a", strict=1.0), graded("a", strict=0.0)], [graded("a", strict=1.0)], "strict")
 
 
+def test_a_column_that_not_both_runs_have() -> None:
+    a = [graded("q", strict=1.0, lenient=1.0, judge=1.0)]
+    b = [graded("q", strict=1.0, lenient=0.0)]
+    for column in ("judge", "foo"):
+        with pytest.raises(ConfigError, match=f"'{column}': both have strict, lenient"):
+            compare(a, b, column)
+    with pytest.raises(ConfigError, match="none in common"):
+        compare([graded("q", cause="transport")], b, "strict")
+
+
+def test_a_column_that_is_not_defined_for_a_kind_of_question_costs_nothing() -> None:
+    a = [
+        graded("q", strict=1.0, lenient=1.0),
+        graded("s", "v1", kind="span", lenient=0.0, scores={"temporal_iou": 0.2}),
+    ]
+    b = [
+        graded("q", strict=1.0, lenient=1.0),
+        graded("s", "v1", kind="span", lenient=1.0, scores={"temporal_iou": 0.9}),
+    ]
+    found = compared(a, b, "temporal_iou")
+    assert (found["n"], found["not_defined"], sum(found["no_verdict"].values())) == (1, 1, 0)
+    assert found["bounds"] == pytest.approx([0.7, 0.7])
+    lost = [
+        b[0],
+        graded("s", "v1", kind="span", cause="transport"),
+        graded("t", "v2", kind="span", scores={"temporal_iou": 0.5}),
+    ]
+    assert compared(a, lost, "temporal_iou")["no_verdict"] == {"only_a": 0, "only_b": 1, "both": 0}
+
+
+def test_runs_of_which_no_pair_differs() -> None:
+    found = compared(verdicts(1, 0, 1), verdicts(1, 0, 1))
+    assert (found["n"], found["difference"], found["interval"], found["p"]) == (3, 0.0, None, None)
+    evened = compared(verdicts(1, 0, 1), verdicts(0, 1, 1))
+    assert (evened["difference"], evened["interval"] is None) == (0.0, False)
+
+
 def test_pairs_about_one_video_are_not_independent() -> None:
     a, b = [1.0] * 30 + [0.0] * 30, [0.0] * 10 + [1.0] * 50
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from ...errors import ConfigError
 from ...types import JSON
 from ..items import Graded
-from .columns import cluster_of, value_of
+from .columns import cluster_of, columns_of, kinds_without, value_of
 from .statistics import CONFIDENCE, mcnemar, paired_difference
 
 __all__ = ["compare"]
@@ -24,10 +24,12 @@ def compare(a: Sequence[Graded], b: Sequence[Graded], column: str) -> dict[str, 
     """Pairs by question and epoch. ``difference`` is b minus a over the pairs that both have a verdict in ``column``.
 
     Its interval and p take into account that questions share videos. ``mcnemar`` does not, and is null unless all
-    verdicts are 0 or 1; ``independent`` says whether its condition holds. ``no_verdict`` counts the pairs left out,
-    ``bounds`` what the difference could be were they known. ``unpaired`` names what only one run asked, and
-    ``changed`` questions of one id that are about different videos or ask for different kinds of answer.
-    Raises `ConfigError` when nothing is shared, or a run has a question twice."""
+    verdicts are 0 or 1; ``independent`` says whether its condition holds. There is neither interval nor p where no
+    pair differs: nothing says then how much pairs vary. ``no_verdict`` counts the pairs left out, ``bounds`` what the
+    difference could be were they known, ``not_defined`` pairs of a kind of question that has no such column.
+    ``unpaired`` names what only one run asked, and ``changed`` questions of one id that are about different videos or
+    ask for different kinds of answer. Raises `ConfigError` when nothing is shared, or a run has a question twice or
+    not the column."""
     first, second = _by_key(a, "the first run"), _by_key(b, "the second run")
     shared = [key for key in first if key in second]
     changed = [key for key in shared if _asked(first[key]) != _asked(second[key])]
@@ -37,6 +39,10 @@ def compare(a: Sequence[Graded], b: Sequence[Graded], column: str) -> dict[str, 
         raise ConfigError(
             f"the two runs share no question ({len(first)} and {len(second)} were asked); compare runs of one benchmark"
         )
+    _check_column(a, b, column)
+    without = kinds_without([*a, *b], column)
+    num_paired = len(pairs)
+    pairs = [(one, other) for one, other in pairs if one.kind not in without]
     values = [(value_of(one, column), value_of(other, column)) for one, other in pairs]
     known = [
         (x, y, cluster_of(one))
@@ -44,6 +50,7 @@ def compare(a: Sequence[Graded], b: Sequence[Graded], column: str) -> dict[str, 
         if x is not None and y is not None
     ]
     found = paired_difference([y - x for x, y, _ in known], [cluster for _, _, cluster in known])
+    differs = found is not None and any(x != y for x, y, _ in known)
     missing = Counter((x is None, y is None) for x, y in values)
     return {
         "column": column,
@@ -53,8 +60,8 @@ def compare(a: Sequence[Graded], b: Sequence[Graded], column: str) -> dict[str, 
         "mean_b": sum(y for _, y, _ in known) / len(known) if known else None,
         "difference": None if found is None else found.mean,
         "standard_error": None if found is None else found.standard_error,
-        "interval": None if found is None or found.interval is None else list(found.interval),
-        "p": None if found is None else found.p,
+        "interval": None if found is None or found.interval is None or not differs else list(found.interval),
+        "p": found.p if found is not None and differs else None,
         "confidence": CONFIDENCE,
         "mcnemar": _mcnemar([(x, y) for x, y, _ in known], {cluster for _, _, cluster in known}),
         "no_verdict": {
@@ -63,6 +70,7 @@ def compare(a: Sequence[Graded], b: Sequence[Graded], column: str) -> dict[str, 
             "both": missing[True, True],
         },
         "bounds": _bounds(values),
+        "not_defined": num_paired - len(pairs),
         "unpaired": {"a": _named(first, second), "b": _named(second, first)},
         "changed": {"n": len(changed), "ids": [id for id, _ in changed[:_NAMED]]},
     }
@@ -74,6 +82,14 @@ def _by_key(run: Sequence[Graded], name: str) -> dict[Key, Graded]:
         if found.setdefault((one.id, one.epoch), one) is not one:
             raise ConfigError(f"{name} has question {one.id!r} twice in epoch {one.epoch}; ids must be unique in a run")
     return found
+
+
+def _check_column(a: Sequence[Graded], b: Sequence[Graded], column: str) -> None:
+    first, second = columns_of(a), columns_of(b)
+    both = [name for name in first if name in second]
+    if column not in both:
+        have = f"both have {', '.join(both)}" if both else "they have none in common, since too little was answered"
+        raise ConfigError(f"the two runs do not both have the column {column!r}: {have}")
 
 
 def _asked(one: Graded) -> tuple[str, str]:
@@ -99,6 +115,8 @@ def _mcnemar(known: Sequence[tuple[float, float]], clusters: set[str]) -> JSON:
 
 def _bounds(values: Sequence[tuple[float | None, float | None]]) -> JSON:
     """The least and the most that the mean of b minus a could be over all pairs."""
+    if not values:
+        return None
     low = sum((0.0 if y is None else y) - (1.0 if x is None else x) for x, y in values)
     high = sum((1.0 if y is None else y) - (0.0 if x is None else x) for x, y in values)
     return [low / len(values), high / len(values)]
