@@ -42,6 +42,27 @@ def test_every_row_is_an_item_malformed_or_a_duplicate(tmp_path: Path):
     assert "no video; looked in video, " in said
 
 
+def test_a_row_without_a_column_says_which_it_has(tmp_path: Path):
+    loaded = read_own(
+        tmp_path, {"Frage": "Who?", "video": "v"}, {"question": "Who?", "Film": "v"}, {**OWN, "answer": "Z"}
+    )
+    first, second, third = (row.reason for row in loaded.malformed)
+    assert "; the row has: Frage, video" in first
+    assert "; the row has: question, Film" in second
+    assert "the row has" not in third
+
+
+def test_columns_are_found_in_spite_of_case_and_spaces_but_never_guessed(tmp_path: Path):
+    row = {"QUESTION": "Who?", "Video Path": "v1", "Choices": list(FOUR), "correct answer": "B", "ID": 7, "Start": 1}
+    item = read_own(tmp_path, row).items[0]
+    sample = item.sample
+    assert (sample.question, item.video_name, sample.choices) == ("Who?", "v1", FOUR)
+    assert (sample.target, sample.id) == ("B", "7")
+    assert read_own(tmp_path, {**OWN, "ANSWER": "C"}).items[0].sample.target == "B"
+    two = {"question": "Who?", "VIDEO": "v1", "Video": "v2"}
+    assert "no video" in read_own(tmp_path, two).malformed[0].reason
+
+
 def test_half_a_character_is_malformed(tmp_path: Path):
     rows = [
         {**OWN, "question": "Who\ud83d?"},

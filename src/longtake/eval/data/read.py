@@ -13,6 +13,7 @@ from ...errors import ConfigError
 from ...types import JSON
 from ..items import Item, Malformed
 from .benchmark import Spec
+from .columns import Columns, Unfound
 from .drafts import Draft, draft_of
 from .fields import FieldError, first, is_empty
 from .files import locate
@@ -37,8 +38,9 @@ class Loaded:
 
     ``notes`` are rows that are used but odd (an id taken twice, a gold span that is none). ``ambiguous``: names of
     videos that fit several files, and what was said of each. ``num_subtitles``: videos with subtitles, None if none
-    were looked for. ``provenance``: the files with size and sha256, and the
-    repository, commit and split they are of."""
+    were looked for; ``needs_subtitles``: the benchmark shows them, or the user gave some. ``unfound``: fields and
+    strata of a user's own file that no row has. ``provenance``: the files with size and sha256, and the repository,
+    commit and split they are of."""
 
     spec: Spec
     items: tuple[Item, ...]
@@ -49,6 +51,8 @@ class Loaded:
     notes: tuple[Malformed, ...] = ()
     ambiguous: Mapping[str, str] = field(default_factory=dict[str, str])
     num_subtitles: int | None = None
+    needs_subtitles: bool = False
+    unfound: tuple[Unfound, ...] = ()
 
 
 def read_benchmark(
@@ -67,9 +71,13 @@ def read_benchmark(
     Raises `ConfigError` where nothing can be read at all, naming what is there."""
     files = locate(spec, data, revision, split)
     answers = _answers(spec, files.answers, split)
-    drafts, malformed, num_rows = _drafts(spec, files.questions, answers, split)
+    columns = Columns(spec)
+    drafts, malformed, num_rows = _drafts(spec, columns, files.questions, answers, split)
     if not num_rows:
-        raise ConfigError(f"there is no row in {', '.join(name for name, _ in files.questions)}; check the files")
+        raise ConfigError(
+            f"there is no row in {', '.join(name for name, _ in files.questions)}; check the files, or name the data"
+            " file with --data"
+        )
     kept, duplicates, notes = _told_apart(drafts)
     placing = Placing(spec, videos, files.root, subtitles)
     items = tuple(placing.placed(draft) for draft in kept)
@@ -83,6 +91,8 @@ def read_benchmark(
         (*notes, *placing.notes),
         placing.ambiguous,
         placing.num_subtitles,
+        spec.subtitles.needed or isinstance(subtitles, Path),
+        columns.unfound,
     )
 
 
@@ -106,7 +116,11 @@ def _answers(spec: Spec, files: Sequence[tuple[str, Path]], split: str | None) -
 
 
 def _drafts(
-    spec: Spec, files: Sequence[tuple[str, Path]], answers: Mapping[str, Mapping[str, JSON]], split: str | None
+    spec: Spec,
+    columns: Columns,
+    files: Sequence[tuple[str, Path]],
+    answers: Mapping[str, Mapping[str, JSON]],
+    split: str | None,
 ) -> tuple[list[tuple[str, int, Draft]], list[Malformed], int]:
     drafts, malformed, num_rows = list[tuple[str, int, Draft]](), list[Malformed](), 0
     with_key = spec.model_copy(update={"fields": spec.fields.model_copy(update={"id": (*spec.fields.id, KEY)})})
@@ -117,13 +131,13 @@ def _drafts(
             if row.value is None:
                 malformed.append(Malformed(name, row.number, row.reason))
                 continue
-            value = row.value
+            value = columns.read(row.value)
             if truth := answers.get(str(first(value, with_key.fields.id))):
                 value = {**truth, **{key: each for key, each in value.items() if not is_empty(each)}}
             try:
                 drafts.append((name, row.number, draft_of(with_key, value, f"{stem}:{row.number}")))
             except FieldError as e:
-                malformed.append(Malformed(name, row.number, str(e)))
+                malformed.append(Malformed(name, row.number, f"{e}{columns.missing(value, row.value)}"))
     return drafts, malformed, num_rows
 
 

@@ -29,7 +29,8 @@ _LONG_CELL = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """``number`` counts from 1 in the file; ``value`` is None where the row cannot be read, and ``reason`` says why."""
+    """``number`` counts the rows of the file from 1, whatever its form: a header and empty lines are none. ``value`` is
+    None where the row cannot be read, and ``reason`` says why."""
 
     number: int
     value: Mapping[str, JSON] | None
@@ -53,7 +54,7 @@ def read_rows(
     if suffix == ".parquet":
         rows = _parquet(path)
     elif suffix in {".csv", ".tsv"}:
-        rows = _table(path, "\t" if suffix == ".tsv" else ",")
+        rows = _table(path)
     elif suffix == ".txt" and line is not None:
         rows = _lines(path, re.compile(line))
     elif suffix in SUFFIXES:
@@ -100,9 +101,7 @@ def _json(path: Path, split: str | None, known: frozenset[str]) -> Iterator[RawR
         else:
             yield from _rows_of(path, value, split, known)
             return
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        if not line.strip():
-            continue
+    for number, line in enumerate((line for line in data.split(b"\n") if line.strip()), start=1):
         try:
             value = json.loads(line.decode())
         except UnicodeDecodeError as e:
@@ -134,7 +133,7 @@ def _rows_of(path: Path, value: object, split: str | None, known: frozenset[str]
     else:
         raise ConfigError(
             f"{path} is an object with {', '.join(list(table)[:8]) or 'no fields'}; wanted: a list of rows, an object "
-            "that holds one, or rows by their id"
+            "that holds one, or rows by their id; is it the data? If not, name the data file with --data"
         )
 
 
@@ -161,9 +160,11 @@ def _text(path: Path, data: bytes) -> str:
 # ------------------------------------------------------------------------------------------ tables and text
 
 
-def _table(path: Path, delimiter: str) -> Iterator[RawRow]:
+def _table(path: Path) -> Iterator[RawRow]:
     csv.field_size_limit(_LONG_CELL)
-    rows = csv.reader(io.StringIO(_text(path, _bytes(path)), newline=""), delimiter=delimiter)
+    text = _text(path, _bytes(path))
+    delimiter = _delimiter(path, text)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         head = [name.strip() for name in next(rows, list[str]())]
         if len(set(head)) != len(head):
@@ -181,10 +182,22 @@ def _table(path: Path, delimiter: str) -> Iterator[RawRow]:
         raise ConfigError(f"{path}, line {rows.line_num}: {e}; is it a table with {delimiter!r} between cells?") from e
 
 
+def _delimiter(path: Path, text: str) -> str:
+    """What makes the most columns of the header: spreadsheets write ``;`` where a comma is the decimal sign."""
+
+    def num_columns(delimiter: str) -> int:
+        try:
+            return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), ()))
+        except csv.Error:
+            return 0
+
+    usual = "\t,;" if path.suffix.lower() == ".tsv" else ",;\t"
+    return max(usual, key=num_columns)
+
+
 def _lines(path: Path, pattern: re.Pattern[str]) -> Iterator[RawRow]:
-    for number, line in enumerate(_text(path, _bytes(path)).split("\n"), start=1):
-        if not line.strip():
-            continue
+    lines = (line for line in _text(path, _bytes(path)).split("\n") if line.strip())
+    for number, line in enumerate(lines, start=1):
         if found := pattern.fullmatch(line.strip()):
             yield RawRow(number, dict(found.groupdict()))
         else:
