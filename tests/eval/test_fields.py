@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longtake.eval.data.fields import FieldError, first, is_empty, read_spans, texts_of
+from longtake.eval.data.fields import FieldError, first, is_empty, is_span, read_spans, texts_of
 from longtake.eval.data.options import Options, options_in, read_options, right_option
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -47,6 +47,13 @@ def options(value: Any) -> Options:
         (["None", "N/A"], ("None", "N/A")),
         ({"B": "y", "A": "x"}, ("x", "y")),
         ({"A": "", "B": ""}, ()),
+        (["a. w", "b. x"], ("w", "x")),
+        (["a) w", "B) x"], ("a) w", "B) x")),
+        (["a.m.", "p.m."], ("a.m.", "p.m.")),
+        (["A.5", "B.6"], ("5", "6")),
+        (["**A.** x", "**B.** y"], ("x", "y")),
+        (["x", "y", "N/A"], ("x", "y")),  # of LongVideoBench
+        (["x", "N/A", "y", None, ""], ("x", "N/A", "y")),
         (None, ()),
     ],
 )
@@ -91,6 +98,13 @@ def test_options_in_numbered_fields_lose_only_the_padding_at_the_end():
         ("1. mix\n2. bake\nWhich order?\nA. 1, 2\nB. 2, 1", "1. mix\n2. bake\nWhich order?", ("1, 2", "2, 1")),
         ("Why?\n1. x\n2. y", "Why?", ("x", "y")),
         ("Why? (A) x (B) y [C] z", "Why?", ("x", "y", "z")),
+        ("Why?\nA.5\nB.6", "Why?", ("5", "6")),
+        ("Why?\n**A.** x\n**B**. y", "Why?", ("x", "y")),
+        ("Why?\n- A. x\n- B. y", "Why?", ("x", "y")),
+        ("Why?\n* (a) x\n* (b) y", "Why?", ("x", "y")),
+        ("Why?\na. x\nb. y", "Why?", ("x", "y")),
+        ("a. First he sits.\nWhy?\nA. x\nB. y", "a. First he sits.\nWhy?", ("x", "y")),
+        ("Why?\n1.5 m\n2.5 m", "Why?\n1.5 m\n2.5 m", ()),
     ],
 )
 def test_options_are_found_in_the_question(question: str, stem: str, bare: tuple[str, ...]):
@@ -171,6 +185,35 @@ def test_a_key_of_the_data_goes_before_its_number():
     assert right_option("1", ["name", "text", "index"], found) == 0
 
 
+EVERY_FORM = ["letter", "name", "text", "index"]
+
+
+@pytest.mark.parametrize("value", ["2", 2, 2.0, "2. dogs", "B", "dogs"])
+@pytest.mark.parametrize("mark", ["{}.", "{})", "({})"])
+def test_numbers_before_options_are_what_the_data_call_them(value: Any, mark: str):
+    found = options([f"{mark.format(n)} {text}" for n, text in enumerate(("cats", "dogs", "birds"), start=1)])
+    assert found.texts == ("cats", "dogs", "birds")
+    assert right_option(value, EVERY_FORM, found) == 1
+    lines = "\n".join(f"{mark.format(n)} {text}" for n, text in enumerate(found.texts, start=1))
+    assert right_option(value, EVERY_FORM, options_in(f"Which?\n{lines}")[1]) == 1
+
+
+def test_a_number_that_is_a_label_and_the_text_of_another_option_is_refused():
+    with pytest.raises(FieldError, match="B as name, A as text"):
+        right_option("2", EVERY_FORM, options(["1. 2", "2. 3", "3. 4"]))
+
+
+def test_an_index_into_fields_that_count_from_one_may_count_so_too():
+    found = read_options({"option1": "x", "option2": "y", "option3": "z"}, ["option{n}"])
+    with pytest.raises(FieldError, match="C as index, B as index1"):
+        right_option(2, EVERY_FORM, found)
+    assert right_option(2, ["index"], found) == 2
+    assert right_option(2, ["index1", "text"], found) == 1
+    assert right_option("option2", EVERY_FORM, found) == 1
+    from_zero = read_options({"option0": "x", "option1": "y", "option2": "z"}, ["option{n}"])
+    assert right_option(2, EVERY_FORM, from_zero) == 2
+
+
 @pytest.mark.parametrize(
     ("value", "spans"),
     [
@@ -190,13 +233,21 @@ def test_a_key_of_the_data_goes_before_its_number():
         (["00:10", "00:20"], [(10, 20)]),
         ({"start": 1, "end": 2}, [(1, 2)]),
         ("24.3 - 30.4 seconds", [(24.3, 30.4)]),
+        ("from 24.3s to 30.4s.", [(24.3, 30.4)]),
+        ({"start_time": "0:10", "end_time": "0:20"}, [(10, 20)]),
     ],
 )
 def test_gold_spans_are_read_in_seconds(value: Any, spans: list[tuple[float, float]]):
     assert [(span.start, span.end) for span in read_spans(value)] == spans
 
 
-@pytest.mark.parametrize("value", ["0-0", [3, 1], [2, 2], "soon", [1], 5, "00:15", {"from": 1}, [-1, 4], [1, math.inf]])
+NO_SPANS = [[3, 1], [2, 2], [1], 5, {"from": 1}, [-1, 4], [1, math.inf], "0-0", "soon", "00:15"]
+SIGNED = ["-1-5", "-1 - 5", ".5-10", "1-5-9", "5 to -1"]
+
+
+@pytest.mark.parametrize(
+    "value", ["0-0", [3, 1], [2, 2], "soon", [1], 5, "00:15", {"from": 1}, [-1, 4], [1, math.inf], *SIGNED]
+)
 def test_what_is_no_span_is_refused(value: Any):
     with pytest.raises(FieldError):
         read_spans(value)
@@ -225,3 +276,25 @@ def test_words_for_nothing_are_text():
 def test_empty_fields_are_passed_over():
     assert first({"a": None, "b": "x"}, ["a", "b", "c"]) == "x"
     assert first({}, ["a"]) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("[216, 234]", "216 - 234", "24.3-30.4", "1:00-2:00", "12 s to 20 s", "{'start': 1, 'end': 2}"),
+        *([1, 2.5], [[1, 2], [5, 6]], ["0:10", "0:20"], {"start": 1, "end": 2}, [{"start": 1, "end": 2}]),
+    ],
+)
+def test_times_that_are_the_whole_value_are_a_span(value: Any):
+    assert is_span(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("from 12 to 20 people", "2-3", "2019-2020", "1,500", "from 5 to 6", "0:10", "5", "nan", "", "[1, 2, 3]"),
+        *(["1", "2"], ["x", "y"], [1], {"a": 1}, {"start": 5, "end": 1}, True, 3, None),
+    ],
+)
+def test_what_may_be_something_else_is_no_span(value: Any):
+    assert not is_span(value)

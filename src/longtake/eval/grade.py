@@ -5,12 +5,14 @@ Asks no agent. What a failure caused is no verdict and says why; replies that co
 
 from __future__ import annotations
 
-from ..models.phrases import is_refusal
+from ..models.phrases import is_only_refusal
 from ..models.thoughts import without_thinking
 from ..registry import resolve
-from ..scoring.base import UNREAD
+from ..scoring.base import UNREAD, normal
 from ..scoring.choice import extract_choice
+from ..scoring.grounding import read_spans
 from ..scoring.looked import look
+from ..scoring.numbers import figures, quantities
 from ..scoring.scorers import Scorer
 from ..types import Sample, Score, Trace, Usage
 from .data.benchmark import Spec
@@ -71,14 +73,25 @@ def _cause(item: Item, ended: Ended | None) -> tuple[Cause | None, bool]:
         return "truncated", False
     if trace.answer is None:
         last = trace.turns[-1].output if trace.turns else None
-        refused = last is not None and (last.stop_reason == "refused" or is_refusal(without_thinking(last.text)))
+        said = "" if last is None else without_thinking(last.text)
+        refused = last is not None and (last.stop_reason == "refused" or is_only_refusal(said, codes=True))
         return ("refused", False) if refused else (None, True)
     return ("refused" if _declines(item, trace.answer.text) else None), False
 
 
 def _declines(item: Item, answer: str) -> bool:
-    """Whether the whole answer is a refusal: one that names an option all the same is an answer."""
-    return is_refusal(answer) and not (item.sample.choices and extract_choice(answer, item.sample.choices) is not None)
+    """Whether the whole answer is a refusal: it is not the target, and nothing of its kind can be read in it."""
+    if not is_only_refusal(answer) or normal(answer) == normal(item.sample.target or ""):
+        return False
+    match item.kind:
+        case "choice":
+            return extract_choice(answer, item.sample.choices) is None
+        case "span":
+            return not read_spans(answer)
+        case "number":
+            return not quantities(figures(answer))
+        case "text":
+            return True
 
 
 def _scorers(item: Item, spec: Spec) -> dict[str, str]:

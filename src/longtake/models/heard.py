@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..errors import ModelReplyError
 from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, ToolSpec, Usage
 from .journaled import model_identity
-from .phrases import is_error_message
+from .phrases import is_server_message
 from .thoughts import without_thinking
 
 __all__ = ["Heard"]
@@ -44,7 +44,7 @@ class Heard:
             output = await self.model.generate(messages, tools=tools, config=config)
             spent += output.usage
             said = without_thinking(output.text).strip()
-            if output.message.tool_calls or not is_error_message(said):
+            if output.message.tool_calls or not is_server_message(said):
                 return replace(output, usage=spent)
             if attempt == _MAX_ATTEMPTS:
                 error = ModelReplyError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["is_error_message", "is_nothing", "is_refusal", "no_content"]
+__all__ = ["is_error_message", "is_nothing", "is_only_refusal", "is_refusal", "is_server_message", "no_content"]
 
 _LONGEST = 600
 """Refusals and error messages are short; a longer text that begins like one is about one."""
@@ -76,8 +76,6 @@ _REFUSALS = (
     r"(?:blocked|flagged|rejected|refused|filtered)"
     r"(?:\W*$|[^.\n]{0,120}\b(?:polic(?:y|ies)|safety|guidelines|content filter|inappropriate)\b)",
     r"(?:this|the|your) (?:request|prompt|content|image|video) (?:may|might|appears to|seems to)? ?violates?\b",
-    r"\W*(?:prohibited[_ ]content|safety|recitation|blocklist|content (?:is |was )?(?:blocked|filtered)"
-    r"|content_filter|blocked by [\w ]{0,40})\W*$",
     rf"{_SEEMS}you (?:have not|haven'?t|did not|didn'?t) \w+ (?:\w+ )?{_PICTURES}",
     rf"i (?:do not|don'?t|did not|didn'?t) (?:see|have|receive)(?: access to)? (?:any|an?|the) {_PICTURES}",
     rf"i(?:'m| am) not (?:seeing|receiving) (?:any|an?|the|your) {_PICTURES}",
@@ -92,6 +90,21 @@ _REFUSALS = (
     rf"{_OTHER_SORRY}[^.!?。\n]{{0,80}}?{_OTHER_CANNOT}",
     r"(?:很|非常)?(?:抱歉|对不起)[,，。！!\s]*(?:但)?(?:我|作为)",
     r"我(?:无法|不能)(?:提供|描述|回答|协助|帮助|处理|查看)",
+)
+_CODES = (
+    r"\W*(?:prohibited[_ ]content|safety|recitation|blocklist|content (?:is |was )?(?:blocked|filtered)"
+    r"|content_filter|blocked by [\w ]{0,40})\W*$",
+)
+"""What servers send in place of a reply."""
+_POLITE = (
+    rf"{_SORRY}(?=\W*$|[.!?\n])",
+    r"(?:please|let me know|feel free|thank you|if you|is there anything|i(?:'d| would) be (?:happy|glad)"
+    r"|you (?:can|could|may) (?:try|provide|upload|share))\b",
+)
+_CLAUSE_END = re.compile(
+    r"[.!?]+(?:\s+|$)|[。！？\n;]+|\s[-–—]+\s|,?\s*\b(?:but|however|although|though)\b[\s,]*"
+    r"|,\s*(?:so|yet|still|maybe|perhaps|probably)\b\s*",
+    re.IGNORECASE,
 )
 
 _KIND = (
@@ -168,17 +181,45 @@ def _compiled(patterns: Sequence[str]) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
 
 
-_refusals, _errors = _compiled(_REFUSALS), _compiled(_ERRORS)
+_SIGN = re.compile(
+    r"[\"'*\s]*(?:error|forbidden|not found|out of memory|unauthori[sz]ed|overloaded)[\"'*\s.!]*", re.IGNORECASE
+)
+"""Error messages that may as well be what a model read from a sign or a screen."""
+
+_refusals, _codes, _errors, _polite = map(_compiled, (_REFUSALS, _CODES, _ERRORS, _POLITE))
 
 
 def is_refusal(said: str) -> bool:
     """Whether a whole text declines to do what was asked, or asks for the video it should have seen."""
-    return _begins_like(_refusals, said)
+    return _begins_like((*_refusals, *_codes), said)
+
+
+def is_only_refusal(said: str, *, codes: bool = False) -> bool:
+    """Whether a text is a refusal and nothing follows it but politeness: no other clause that could be an answer.
+
+    ``codes``: also a word such as ``SAFETY``, which servers send for a reply and which may be an answer."""
+    if codes and _begins_like(_codes, said):
+        return True
+    if not _begins_like(_refusals, said):
+        return False
+    rest, patterns = _undressed(said), _refusals
+    while rest:
+        end = min((found.end() for pattern in patterns if (found := pattern.match(rest))), default=None)
+        if end is None:
+            return False
+        clause = _CLAUSE_END.search(rest, max(1, end - 1))
+        rest, patterns = rest[clause.end() :] if clause else "", (*_refusals, *_polite)
+    return True
 
 
 def is_error_message(said: str) -> bool:
     """Whether a whole text is an error message."""
     return _begins_like(_errors, said)
+
+
+def is_server_message(said: str) -> bool:
+    """Whether a whole text can only be an error message: ``Forbidden`` by itself may be the writing on a sign."""
+    return is_error_message(said) and not _SIGN.fullmatch(said)
 
 
 def is_nothing(said: str) -> bool:
@@ -197,7 +238,11 @@ def no_content(text: str) -> str:
 
 
 def _begins_like(patterns: Sequence[re.Pattern[str]], said: str) -> bool:
-    said = said.strip().lstrip("*_#>~- \t\n").replace("’", "'")
+    said = _undressed(said)
     if len(said) > _LONGEST or _REPORTED.search(said):
         return False
     return any(pattern.match(said) for pattern in patterns)
+
+
+def _undressed(said: str) -> str:
+    return said.strip().lstrip("*_#>~- \t\n").rstrip("*_ ").replace("’", "'")

@@ -15,13 +15,16 @@ from ...media import TimeSpan
 from ...types import JSON, Sample
 from ..items import Item, Kind
 from .benchmark import Fields, Form, Spec
-from .fields import FieldError, first, is_empty, read_spans, texts_of, unwrapped
+from .fields import FieldError, first, is_empty, is_span, read_spans, shown, texts_of, unwrapped
 from .options import Options, options_in, read_options, right_option
 
 __all__ = ["Draft", "draft_of"]
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PLACEHOLDER = re.compile(r"^\s*(?:<(?:video|image)>\s*)+", re.IGNORECASE)
+
+_BY_NAME: tuple[Form, ...] = ("letter", "name", "text")
+_COUNTS = re.compile(r"\b(?:how (?:many|much|often)|count|number of|what number)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +87,15 @@ def _gold(
 ) -> tuple[str | None, tuple[TimeSpan, ...], tuple[str, ...]]:
     """The target, the gold spans, and what is odd in them. A span that only says where the answer is may be wrong."""
     if kind == "span":
-        spans = read_spans(value) or _gold_spans(row, names)
+        spans = read_spans(unwrapped(value)) or _gold_spans(row, names)
         return ", ".join(f"{span.start:.10g} - {span.end:.10g}" for span in spans) or None, spans, ()
     target = None
     if kind == "choice":
         if not options.texts:
             raise FieldError(f"a choice without options; looked in {', '.join(names.options)}")
         target = None if value is None else _LETTERS[right_option(value, forms, options)]
+    elif isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict | list) for each in value)):
+        raise FieldError(f"the answer is {shown(value)}; write text, a number, or a span [start, end] in seconds")
     elif value is not None:
         target = "; ".join(texts_of(value)) if isinstance(value, list) else str(unwrapped(value))
     try:
@@ -117,17 +122,9 @@ def _kind_said(spec: Spec, row: Mapping[str, JSON]) -> Kind | Literal["any"]:
 def _kind_seen(options: Options, value: JSON, spans: JSON) -> Kind:
     if options.texts:
         return "choice"
-    match value:
-        case [int() | float(), int() | float()]:
-            return "span"
-        case bool():
-            return "text"
-        case int() | float():
-            return "number"
-        case None if spans is not None:
-            return "span"
-        case _:
-            return "text"
+    if (value is None and spans is not None) or is_span(unwrapped(value)):
+        return "span"
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else "text"
 
 
 def _options(
@@ -141,16 +138,35 @@ def _options(
         return question, options
     try:
         asked, found = options_in(question)
-        if not options.texts and kind == "any":
-            right_option(*answer, found)  # a list in an open question is no choice unless the answer is one of it
     except FieldError:
         if options.texts or kind == "any":
             return question, options
         raise
     if not options.texts:
-        return asked, found
+        is_choice = kind == "choice" or (bool(found.texts) and _is_one_of(asked, found, *answer))
+        return (asked, found) if is_choice else (question, options)
     # some data have them in both places, and they would be shown twice
     return (asked if found.texts == options.texts else question), options
+
+
+def _is_one_of(question: str, options: Options, value: JSON, forms: Sequence[Form]) -> bool:
+    """Whether a question with a list in it, which may be an open one, has an answer that is one of the list: its label
+    or text. Raises `FieldError` for a number that may as well be what is asked for."""
+    if value is None:
+        return False
+    if not {"letter", "text"} & {*forms}:  # the field names an option, whatever it holds
+        right_option(value, forms, options)
+        return True
+    try:
+        right_option(str(value), [form for form in forms if form in _BY_NAME], options)
+    except FieldError:
+        return False
+    if isinstance(value, int | float) or (str(value).strip() in options.names and _COUNTS.search(question)):
+        raise FieldError(
+            f"the answer {shown(value)} may be one of the list in the question, or the number that is asked for; say "
+            'kind = "choice" or kind = "number" in a TOML file'
+        )
+    return True
 
 
 def _answer(row: Mapping[str, JSON], spec: Spec) -> tuple[JSON, tuple[Form, ...]]:

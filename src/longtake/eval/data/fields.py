@@ -15,13 +15,29 @@ from typing import cast
 from ...media import TimeSpan
 from ...types import JSON
 
-__all__ = ["FieldError", "Row", "first", "is_empty", "literal", "read_spans", "shown", "texts_of", "unwrapped"]
+__all__ = [
+    "FieldError",
+    "Row",
+    "first",
+    "is_empty",
+    "is_span",
+    "literal",
+    "read_spans",
+    "shown",
+    "texts_of",
+    "unwrapped",
+]
 
 Row = Mapping[str, JSON]
 
 _TAGGED = re.compile(r"<answer>\s*(.*?)\s*</answer>", re.DOTALL | re.IGNORECASE)
 _TIME = r"\d+(?:\.\d+)?(?::\d{1,2}(?:\.\d+)?){0,2}|nan"
-_SPAN = re.compile(rf"({_TIME})\s*(?:-|–|—|~|to|,)\s*({_TIME})", re.IGNORECASE)
+_SPAN = re.compile(rf"({_TIME})(?:\s*s(?:ec(?:ond)?s?)?\b)?\s*(?:-|–|—|~|to|,)\s*({_TIME})", re.IGNORECASE)
+_WORDS = re.compile(r"\b(?:seconds?|from|and|s)\b", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s,;()\[\]]*")
+"""What may stand around spans: a sign or a point there is part of a number."""
+
+_MAY_BE_COUNTS = re.compile(r"(?:from\s+)?(?:\d+(?:[-–—~]|\s+to\s+)\d+|[\d.]+\s*,\s*[\d.]+)")
 
 
 class FieldError(ValueError):
@@ -63,7 +79,7 @@ def read_spans(value: JSON) -> tuple[TimeSpan, ...]:
             isinstance(start, str) and _SPAN.search(start)
         ):
             return _span(_seconds(str(start)), _seconds(str(end)), value)
-        case {"start": start, "end": end}:
+        case {"start": start, "end": end} | {"start_time": start, "end_time": end}:
             return read_spans([start, end])
         case list():
             return tuple(span for each in value for span in read_spans(each))
@@ -71,9 +87,30 @@ def read_spans(value: JSON) -> tuple[TimeSpan, ...]:
             raise FieldError(f"{shown(value)} is no span of time; write [start, end] in seconds or 'MM:SS-MM:SS'")
 
 
+def is_span(value: JSON) -> bool:
+    """Whether a value that may be anything is meant as a span of time, or several: it is one as a whole, and nothing
+    else. 2-3 may be a score, 2019-2020 two years and 1,500 a number, so these are none without a unit or brackets."""
+    match value:
+        case [int() | float(), int() | float()]:
+            return True  # also where it is inverted: that is malformed
+        case str() if (listed := literal(value)) is not None:
+            return is_span(listed)
+        case [str(start), str(end)] if ":" not in start or ":" not in end:
+            return False
+        case str() if _MAY_BE_COUNTS.fullmatch(value.strip()):
+            return False
+        case str() | list() | dict():
+            try:
+                return bool(read_spans(value))
+            except FieldError:
+                return False
+        case _:
+            return False
+
+
 def _spans_in(text: str) -> tuple[TimeSpan, ...]:
-    rest = _SPAN.sub("", text)
-    if re.search(r"\w", re.sub(r"seconds|second|from|and|s\b", "", rest, flags=re.IGNORECASE)):
+    rest = _WORDS.sub("", _SPAN.sub("", text.rstrip(". ")))
+    if not _SPAN.search(text) or not _BETWEEN.fullmatch(rest):
         raise FieldError(f"{shown(text)} is no span of time; write [start, end] in seconds or 'MM:SS-MM:SS'")
     return tuple(s for m in _SPAN.finditer(text) for s in _span(_seconds(m[1]), _seconds(m[2]), text))
 

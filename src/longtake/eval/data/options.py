@@ -17,13 +17,20 @@ from .fields import FieldError, Row, is_empty, literal, shown, unwrapped
 __all__ = ["Options", "options_in", "read_options", "right_option"]
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LABEL = (
-    r"(?:[(\[](?P<in>[A-Z]|\d{1,2})[)\]][.:]?|(?P<out>[A-Z])(?:[):、．]|\.(?![A-Z]\.|\d))|(?P<num>\d{1,2})[.)](?=\s|$))"
-)
-_LABELLED = re.compile(rf"\s*{_LABEL}\s*(?P<text>.*)", re.DOTALL)
-_AT_LINE = re.compile(rf"(?m)^[ \t]*{_LABEL}[ \t]*")
+
+
+def _label(letter: str) -> str:
+    """A label before an option: ``(B)``, ``B.``, ``b)``, ``2.``, also as Markdown has it, ``- B.``, ``**B.**``."""
+    return (
+        rf"(?:[-*•][ \t]+)?\**(?:[(\[](?P<in>{letter}|\d{{1,2}})[)\]][.:]?"
+        rf"|(?P<out>{letter})\**(?:[):、．]|\.(?!{letter}\.))|(?P<num>\d{{1,2}})[.)](?=\**(?:\s|$)))\**"
+    )
+
+
+_LABELLED = re.compile(rf"\s*{_label('[A-Za-z]')}\s*(?P<text>.*)", re.DOTALL)
+_AT_LINE = re.compile(rf"(?m)^[ \t]*{_label('[A-Za-z]')}[ \t]*")
 _IN_BRACKETS = re.compile(r"(?:(?<=\s)|^)[(\[](?P<in>[A-Z])(?P<out>)(?P<num>)[)\]][.:]?\s*")
-_INLINE = re.compile(rf"(?:(?<=\s)|^){_LABEL}(?:\s+|(?<=[)\]]))")
+_INLINE = re.compile(rf"(?:(?<=\s)|^){_label('[A-Z]')}(?:\s+|(?<=[)\]]))")
 _HEADING = re.compile(r"\s*\b(?:options|choices|candidates|answer choices)\s*:?\s*\Z", re.IGNORECASE)
 _INSTRUCTION = re.compile(
     r"\n\s*(?=(?:please\b|answer\b|only\b|respond\b|select\b|choose\b|give\b|best option\b)[^\n]*\Z)|\n\s*\n",
@@ -35,7 +42,8 @@ _PADDING = frozenset({"", "n/a"})
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``texts`` are bare; ``labels`` what the data's letters call them; ``names`` the fields they stood in, if any."""
+    """``texts`` are bare; ``labels`` what the data's letters call them; ``names`` what else the data call them, if
+    anything: the fields they stood in, or the numbers before them."""
 
     texts: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -78,15 +86,18 @@ def options_in(question: str) -> tuple[str, Options]:
     asked = "\n".join(part for part in (stem, *(part.strip() for part in rest)) if part)
     if not asked:
         return question, Options()
-    by_label = sorted(zip((_place(mark) for mark in marks), texts, strict=True))
-    return asked, _checked(Options(tuple(text for _, text in by_label), _letters(len(texts))))
+    by_label = tuple(text for _, text in sorted(zip((_place(mark) for mark in marks), texts, strict=True)))
+    names = () if _label_of(marks[0]).isalpha() else _numbers(len(texts))
+    return asked, _checked(Options(by_label, _letters(len(texts)), names))
 
 
 def _by_lines(question: str) -> list[re.Match[str]]:
     """The labels that open lines, from the first option on: the longest end of them that is a whole set."""
     marks = list(_AT_LINE.finditer(question))
-    letters = [mark for mark in marks if _label_of(mark).isalpha()]
-    marks = letters if len(letters) > 1 else marks
+    for alike in (str.isupper, str.islower):
+        if len(letters := [mark for mark in marks if alike(_label_of(mark))]) > 1:
+            marks = letters
+            break
     places = [_place(mark) for mark in marks]
     for start in range(len(marks) - 1):
         rest = places[start:]
@@ -117,7 +128,7 @@ def _run(pattern: re.Pattern[str], question: str) -> list[re.Match[str]]:
 
 def _place(mark: re.Match[str]) -> int:
     label = _label_of(mark)
-    return _LETTERS.index(label) if label.isalpha() else int(label) - 1
+    return _LETTERS.index(label.upper()) if label.isalpha() else int(label) - 1
 
 
 def _numbered(row: Row, name: str) -> Options:
@@ -126,29 +137,40 @@ def _numbered(row: Row, name: str) -> Options:
     names = list[str]()
     while (field := name.format(n=start + len(names))) in row:
         names.append(field)
-    while names and (is_empty(row[names[-1]]) or str(row[names[-1]]).strip().lower() in _PADDING):
+    while names and _is_padding(row[names[-1]]):
         names.pop()
-    bare, labels = _bare([str(row[field] or "").strip() for field in names])
-    return Options(bare, labels, tuple(names))
+    found = _bare([str(row[field] or "").strip() for field in names])
+    return Options(found.texts, found.labels, tuple(names))
+
+
+def _is_padding(value: JSON) -> bool:
+    return is_empty(value) or str(value).strip().lower() in _PADDING
 
 
 def _options_of(value: JSON, name: str) -> Options:
     if isinstance(value, str):
         listed = literal(value)
+        if listed is None and "|" in value and "\n" not in value:
+            listed = list[JSON](value.split("|"))
         if listed is None:
             _, found = options_in(f"?\n{value}")
             if not found.texts:
-                raise FieldError(f"no options can be read in {name}: {shown(value)}")
+                raise FieldError(
+                    f"no options can be read in {name}: {shown(value)}; write a list, bars ('a cat|a dog') or labels"
+                    " ('A. a cat B. a dog')"
+                )
             return found
         value = listed
     if isinstance(value, Mapping):
         kept = {str(key).strip(): str(text).strip() for key, text in value.items() if not is_empty(text)}
         if sorted(key.upper() for key in kept) == list(_LETTERS[: len(kept)]):
             kept = {key: kept[key] for key in sorted(kept, key=str.upper)}
-        return Options(_bare(list(kept.values()))[0], _letters(len(kept)), tuple(kept))
+        return Options(_bare(list(kept.values())).texts, _letters(len(kept)), tuple(kept))
     if isinstance(value, list):
-        texts, labels = _bare([_option_text(each).strip() for each in value])
-        return Options(texts, labels)
+        value = [*value]
+        while len(value) > 2 and _is_padding(value[-1]):
+            value.pop()
+        return _bare([_option_text(each).strip() for each in value])
     raise FieldError(f"{name} is {shown(value)}, not a list of options")
 
 
@@ -162,28 +184,32 @@ def _option_text(value: JSON) -> str:
             raise FieldError(f"an option is {shown(value)}, not text")
 
 
-def _bare(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The texts without their prefixes, and the letters these gave.
+def _bare(texts: Sequence[str]) -> Options:
+    """The texts without their prefixes, and what these call them.
 
     Taken for prefixes only if every text has one with words after it, and they are A, B, C... in any order or 1, 2,
     3... in theirs: TVQA has the options "5.", "1.", "2.", "3.", "4."."""
     marks = [mark for text in texts if (mark := _LABELLED.fullmatch(text)) and mark["text"].strip()]
-    labels = "".join(_label_of(mark) for mark in marks)
+    labels = tuple(_label_of(mark) for mark in marks)
     if 1 < len(marks) == len(texts) <= len(_LETTERS):
         bare = tuple(mark["text"].strip() for mark in marks)
-        if sorted(labels) == list(_LETTERS[: len(marks)]):
-            return bare, tuple(labels)
-        if labels == "".join(str(n) for n in range(1, len(marks) + 1)):
-            return bare, _letters(len(marks))
-    return tuple(texts), _letters(len(texts))
+        if sorted(labels) in (list(_letters(len(marks))), list(_letters(len(marks), _LETTERS.lower()))):
+            return Options(bare, tuple(label.upper() for label in labels))
+        if labels == _numbers(len(marks)):
+            return Options(bare, _letters(len(marks)), labels)
+    return Options(tuple(texts), _letters(len(texts)))
 
 
 def _label_of(mark: re.Match[str]) -> str:
     return mark["in"] or mark["out"] or mark["num"]
 
 
-def _letters(number: int) -> tuple[str, ...]:
-    return tuple(_LETTERS[:number])
+def _letters(number: int, letters: str = _LETTERS) -> tuple[str, ...]:
+    return tuple(letters[:number])
+
+
+def _numbers(number: int) -> tuple[str, ...]:
+    return tuple(str(n) for n in range(1, number + 1))
 
 
 def _checked(options: Options) -> Options:
@@ -199,11 +225,17 @@ def _checked(options: Options) -> Options:
 
 
 def right_option(value: JSON, forms: Sequence[Form], options: Options) -> int:
-    """The index of the right option, from 0. Raises `FieldError` if no form reads it, or two read it differently."""
+    """The index of the right option, from 0. Raises `FieldError` if no form reads it, or two read it differently.
+
+    What the data themselves call an option (``name``) goes before letters and counting. Where they count its fields
+    from 1, an index may do so too: unless ``index`` is the one form there is."""
     value = unwrapped(value)
-    if "name" in forms and (index := _by_name(value, options)) is not None:
-        return index  # what the data themselves call the option
-    readings = {form: found for form in forms if (found := _READERS[form](value, options)) is not None}
+    wanted = [*forms]
+    if "index" in forms and len(forms) > 1 and "index1" not in forms and _counted_from_one(options.names):
+        wanted.append("index1")
+    readings = {form: found for form in wanted if (found := _READERS[form](value, options)) is not None}
+    if "name" in readings:
+        readings = {form: found for form, found in readings.items() if form in {"name", "text"}}
     if len(set(readings.values())) > 1:
         said = ", ".join(f"{_LETTERS[index]} as {form}" for form, index in readings.items())
         raise FieldError(f"the answer {shown(value)} can be read in two ways: {said}; say which in a TOML file")
@@ -211,6 +243,11 @@ def right_option(value: JSON, forms: Sequence[Form], options: Options) -> int:
         what = ", ".join(forms)
         raise FieldError(f"the answer {shown(value)} names none of the {len(options.texts)} options (read as {what})")
     return next(iter(readings.values()))
+
+
+def _counted_from_one(names: Sequence[str]) -> bool:
+    """Whether options stood in the fields ``option1``, ``option2``..."""
+    return bool(names) and all(re.fullmatch(rf"\D+0*{n}", name) for n, name in enumerate(names, start=1))
 
 
 def _by_letter(value: JSON, options: Options) -> int | None:
@@ -231,7 +268,8 @@ def _by_index(value: JSON, options: Options, start: int = 0) -> int | None:
 
 
 def _by_name(value: JSON, options: Options) -> int | None:
-    name = str(value).strip().lower()
+    said = int(value) if isinstance(value, float) and value.is_integer() else value
+    name = str(said).strip().lower()
     names = [each.lower() for each in options.names]
     return names.index(name) if name in names else None
 
@@ -249,9 +287,10 @@ def _by_text(value: JSON, options: Options) -> int | None:
         return None
     wanted = {str(value).strip()}
     if labelled := _LABELLED.fullmatch(str(value)):
-        label, text = _label_of(labelled), labelled["text"].strip()
-        if label in options.labels and text and _plain(options.texts[options.labels.index(label)]) == _plain(text):
-            return options.labels.index(label)
+        label, text = _label_of(labelled).upper(), labelled["text"].strip()
+        called = options.labels if label.isalpha() else options.names
+        if label in called and text and _plain(options.texts[called.index(label)]) == _plain(text):
+            return called.index(label)
     same = [i for i, text in enumerate(options.texts) if text in wanted]
     same = same or [i for i, text in enumerate(options.texts) if _plain(text) == _plain(str(value))]
     if len(same) > 1:
