@@ -63,6 +63,14 @@ def test_columns_are_found_in_spite_of_case_and_spaces_but_never_guessed(tmp_pat
     assert "no video" in read_own(tmp_path, two).malformed[0].reason
 
 
+def test_options_between_bars(tmp_path: Path):
+    texts = ("Tern|Heron | Gull", "A. Tern | B. Heron | C. Gull")
+    for item in read_own(tmp_path, *({**OWN, "id": n, "choices": text} for n, text in enumerate(texts))).items:
+        assert (item.sample.choices, item.sample.target) == (("Tern", "Heron", "Gull"), "B")
+    (row,) = read_own(tmp_path, {**OWN, "choices": "Tern, Heron"}).malformed
+    assert "write a list, bars ('a cat|a dog') or labels" in row.reason
+
+
 def test_half_a_character_is_malformed(tmp_path: Path):
     rows = [
         {**OWN, "question": "Who\ud83d?"},
@@ -223,6 +231,48 @@ def test_no_data_is_an_error(benchmark: str, data: list[str] | None, said: str, 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=said):
         read_benchmark(load_spec(benchmark), data)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"videos": "nope"}, "--videos: there is no folder .*nope; give the folder that holds the files"),
+        ({"videos": "own.jsonl"}, "--videos: .*own.jsonl is a file; give the folder"),
+        ({"subtitles": "nope"}, "--subtitles: there is no folder .*nope"),
+        ({"subtitles": "own.jsonl"}, "--subtitles: .*own.jsonl is a file; give the folder"),
+    ],
+)
+def test_a_wrong_path_is_the_mistake_of_who_gave_it(given: dict[str, str], said: str, tmp_path: Path):
+    with pytest.raises(ConfigError, match=said):
+        read_own(tmp_path, OWN, **{option: tmp_path / path for option, path in given.items()})
+
+
+def test_a_shared_subtitle_file_that_is_none(tmp_path: Path):
+    made = made_rows.tvqa(tmp_path)
+    with pytest.raises(ConfigError, match=r"--subtitles: there is no subtitle file .*words\.json"):
+        read_benchmark(load_spec("tvqa"), made.data, subtitles=tmp_path / "words.json")
+
+
+def test_what_longtake_wrote_into_a_folder_is_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("out/run.json", "out/calls/x.json", "longtake-runs/a/trace.json", "longtake-runs/a/b.jsonl"):
+        array(tmp_path / name, {"turns": 3})
+    monkeypatch.chdir(tmp_path)
+    for folder in (".", tmp_path):
+        with pytest.raises(ConfigError, match=r"run\.json or trace\.json are left out.*name the data file with --data"):
+            read_benchmark(load_spec("custom"), [folder])
+    jsonl(tmp_path / "own.jsonl", [OWN])
+    assert len(read_benchmark(load_spec("custom"), ["."]).items) == 1
+    array(tmp_path / "metrics.json", {"turns": 3})
+    with pytest.raises(ConfigError, match=r"metrics\.json is an object with turns.*name the data file with --data"):
+        read_benchmark(load_spec("custom"), ["."])
+
+
+def test_one_file_under_two_names_is_one_video(tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "v1.mp4").write_bytes(b"x")
+    loaded = read_own(tmp_path, {**OWN, "video": "a/v1.mp4"}, OWN, {**OWN, "video": "a/v2.mp4"})
+    first, second, third = (item.video_id for item in loaded.items)
+    assert first == second != third
 
 
 def test_a_split_that_is_not_there_is_an_error(tmp_path: Path):

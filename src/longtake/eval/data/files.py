@@ -20,6 +20,8 @@ from .rows import SUFFIXES
 __all__ = ["DataFiles", "locate"]
 
 _HUB = "hf:"
+_OWN = ("run.json", "trace.json")
+"""A folder with one of these is what longtake wrote; its other files are no data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ def locate(spec: Spec, data: Sequence[str | Path] | None, revision: str | None, 
             questions += found
             answers += truth
         elif not path.is_file():
-            raise ConfigError(f"there is no file or folder {path}; give the data file, its folder or hf:REPO@REVISION")
+            raise ConfigError(
+                f"there is no file or folder {path}; give --data the data file, its folder or hf:REPO@REVISION"
+            )
         else:
             (answers if _fits(path.name, spec.ground_truth) else questions).append(path)
     if not questions:  # ground truth that holds the questions too
@@ -92,13 +96,17 @@ def _on_hub(hub: Hub, spec: Spec) -> DataFiles:
 
 
 def _in_folder(spec: Spec, folder: Path, split: str | None) -> tuple[list[Path], list[Path]]:
-    """The data files in a folder, and those with the answers kept apart. Subtitles and hidden files are left out."""
+    """The data files in a folder, and those with the answers kept apart. Subtitles, hidden files and what longtake
+    itself wrote are left out."""
     allowed = SUFFIXES if spec.line is not None else SUFFIXES - {".txt"}
     listed = list[tuple[str, Path]]()
-    for path in sorted(folder.rglob("*")):
+    paths = sorted(folder.rglob("*"))
+    runs = {path.parent for path in paths if path.name in _OWN}
+    for path in paths:
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in name.split("/"))
         other = "subtitle" in name.lower() or name.endswith(".frames.json")
+        other = other or not runs.isdisjoint(path.parents)
         if path.suffix.lower() in allowed and not hidden and not other and path.is_file():
             listed.append((name, path))
     truth = [path for name, path in listed if _fits(name, spec.ground_truth)]
@@ -116,7 +124,11 @@ def _in_folder(spec: Spec, folder: Path, split: str | None) -> tuple[list[Path],
     if not split and spec.split:
         found = [pair for pair in found if names_split(pair[1].name, spec.split)] or found
     if not found and not truth:
-        raise ConfigError(f"there is no data file in {folder}; wanted: {', '.join(sorted(allowed))}")
+        own = f"; folders with {' or '.join(_OWN)} are left out, longtake wrote them" if runs else ""
+        raise ConfigError(
+            f"there is no data file in {folder}; wanted: {', '.join(sorted(allowed))}{own}; name the data file with"
+            " --data"
+        )
     return [path for _, path in found], truth
 
 

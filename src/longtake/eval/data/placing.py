@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import AmbiguousVideoError, VideoError, VideoNotFoundError
+from ...errors import AmbiguousVideoError, ConfigError, VideoError, VideoNotFoundError
 from ...media import Chapter, TimeSpan
 from ...scoring.grounding import same_clip
 from ...video.frame_folder import EPISODE_SUFFIX, probe_frames
@@ -25,6 +25,7 @@ __all__ = ["Placing", "chapters_of"]
 class Placing:
     """Looks each name up once. ``videos`` is the folder of the videos; None: beside the data, in ``root``.
 
+    Raises `ConfigError` where a place that the user gave is not there, or is none for subtitles.
     ``ambiguous``: names that fit several videos, and what was said of each; ``notes``: clips whose place is not known;
     ``num_subtitles``: videos that have subtitles, None where none were looked for."""
 
@@ -33,9 +34,13 @@ class Placing:
         self._spec = spec
         self._finder = None
         if folder is not None:
-            self._finder = VideoFinder(folder, patterns=spec.video_patterns, frame_fps=spec.frame_fps or 3.0)
+            try:
+                self._finder = VideoFinder(folder, patterns=spec.video_patterns, frame_fps=spec.frame_fps or 3.0)
+            except VideoNotFoundError as e:
+                raise ConfigError(f"--videos: {e}") from e
         self._trusts_paths = videos is None
         self._found = dict[str, str]()
+        self._ids = dict[str, str]()
         self._chapters = dict[str, Sequence[Chapter]]()
         self._words = _sources(spec, [each for each in (videos, root) if each is not None], subtitles)
         self._words_found = dict[tuple[str, str | None, float, float | None], str | None]()
@@ -46,7 +51,9 @@ class Placing:
     def num_subtitles(self) -> int | None:
         if not self._words:
             return None
-        return len({name for (name, *_), path in self._words_found.items() if path is not None})
+        return len(
+            {self._found.get(name) or name for (name, *_), path in self._words_found.items() if path is not None}
+        )
 
     def placed(self, draft: Draft) -> Item:
         item = draft.item
@@ -62,7 +69,8 @@ class Placing:
                 self.notes.append(Malformed(sample.id, 0, why))
             said = [[span.start, span.end] for span in sample.target_spans]
             sample = replace(sample, target_spans=spans, metadata={**sample.metadata, "clip_spans": [*said]})
-        return replace(item, sample=sample)
+        # one file under two names is one video: questions about it are not independent
+        return replace(item, sample=sample, video_id=self._ids.setdefault(video or name, item.video_id))
 
     def _find(self, name: str) -> str:
         path = Path(name)
@@ -110,7 +118,10 @@ def _sources(spec: Spec, roots: Sequence[Path], given: Path | bool | None) -> li
     if given is False:
         return []
     if isinstance(given, Path):
-        return [SubtitleSource.open("beside" if kind == "none" else kind, given)]
+        try:
+            return [SubtitleSource.open("beside" if kind == "none" else kind, given)]
+        except VideoError as e:
+            raise ConfigError(f"--subtitles: {e}") from e
     if kind == "none":
         return []
     found = list[SubtitleSource]()
@@ -119,6 +130,8 @@ def _sources(spec: Spec, roots: Sequence[Path], given: Path | bool | None) -> li
             found.append(SubtitleSource.open(kind, root, patterns=patterns))
         except VideoNotFoundError:
             continue
+        except VideoError as e:
+            raise ConfigError(f"{e}; name the right one with --subtitles, or give --no-subtitles") from e
     return found
 
 

@@ -64,7 +64,8 @@ class Finder:
 
     def __init__(self, root: Path, suffixes: Collection[str], *, patterns: Sequence[str], frames: bool) -> None:
         if not root.is_dir():
-            raise VideoNotFoundError(f"there is no folder {root}; give the folder that holds the files")
+            said = f"{root} is a file" if root.exists() else f"there is no folder {root}"
+            raise VideoNotFoundError(f"{said}; give the folder that holds the files")
         self.root = root
         self.links: list[Path] = []
         self._suffixes = suffixes
