@@ -16,6 +16,8 @@ from longtake.eval.data.read import read_benchmark
 
 OWN = {"question": "Who?", "video": "v1.mp4", "choices": list(FOUR), "answer": "B"}
 
+NO_WORDS = "no video has subtitles; give their folder or file with --subtitles, or run with --no-subtitles"
+
 
 def check_own(folder: Path, *rows: dict[str, Any], decode: bool = False, **more: Any) -> Check:
     loaded = read_benchmark(load_spec("custom"), [jsonl(folder / "own.jsonl", rows)])
@@ -41,7 +43,7 @@ def test_an_even_benchmark_has_no_problems_but_its_videos(tmp_path: Path):
     found = check_own(tmp_path, *rows)
     assert found.questions_per_video == (2, 2.0, 2)
     assert (found.num_videos, found.num_found) == (4, 0)
-    assert [said for said in found.problems if "subtitles" not in said] == [
+    assert found.problems == [
         "4 of 4 videos are missing: v0.mp4, v1.mp4, v2.mp4, v3.mp4; give their folder with --videos"
     ]
 
@@ -60,12 +62,72 @@ def test_malformed_rows_duplicates_and_questions_without_gold(tmp_path: Path):
     said = " | ".join(found.problems)
     for part in (
         "1 of 5 rows are malformed",
-        "own.jsonl:5: ",
+        "own.jsonl, row 5: ",
         "1 rows repeat",
         "1=2",
         "1 of 3 questions have no answer",
     ):
         assert part in said
+
+
+def test_the_same_question_with_different_answers_is_a_conflict(tmp_path: Path):
+    rows = [
+        {**OWN, "id": "a", "answer": "A"},
+        {**OWN, "id": "b", "answer": "B"},
+        {**OWN, "id": "turned", "choices": list(reversed(FOUR)), "answer": "D"},  # the same as a
+        {**OWN, "id": "other", "video": "v2.mp4", "answer": "C"},
+        {"id": "c", "question": "When?", "video": "v1.mp4", "answer": [1, 2]},
+        {"id": "d", "question": "When?", "video": "v1.mp4", "answer": [3, 4]},
+    ]
+    found = check_own(tmp_path, *rows)
+    assert found.conflicts == [["a", "b", "turned"]]
+    assert any("1 questions stand with different answers, which is right? a=b=turned" in p for p in found.problems)
+    assert check_own(tmp_path, rows[0], rows[2], rows[3]).conflicts == []
+
+
+def test_one_file_under_two_names_is_counted_once(tmp_path: Path):
+    write_clock(tmp_path / "v1.mp4", num_frames=25)
+    found = check_own(tmp_path, OWN, {**OWN, "video": "V1"}, {**OWN, "video": "v9"})
+    assert (found.num_videos, found.num_found, found.missing) == (2, 1, ["v9"])
+    assert found.questions_per_video == (1, 1.5, 2)
+
+
+def test_subtitles_that_are_not_needed_are_a_remark(tmp_path: Path):
+    for name in ("v1.mp4", "v2.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+    rows = [OWN, {**OWN, "video": "v2.mp4"}]
+    found = check_own(tmp_path, *rows)
+    assert (found.problems, found.remarks) == ([], [NO_WORDS])
+    (tmp_path / "subs").mkdir()
+    (tmp_path / "subs" / "v1.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n")
+    given = read_benchmark(load_spec("custom"), [tmp_path / "own.jsonl"], subtitles=tmp_path / "subs")
+    assert check_benchmark(given).problems == ["1 of 2 videos have no subtitles; they will be asked without"]
+    assert check_own(tmp_path / "elsewhere", *rows).remarks == []
+
+
+def test_subtitles_that_the_benchmark_shows_are_needed(tmp_path: Path):
+    made = made_rows.video_mme(tmp_path)
+    (tmp_path / "v1.mp4").write_bytes(b"x")
+    spec = load_spec("video-mme")
+    assert NO_WORDS in check_benchmark(read_benchmark(spec, made.data)).problems
+    without = check_benchmark(read_benchmark(spec, made.data, subtitles=False))
+    assert not any("subtitles" in said for said in [*without.problems, *without.remarks])
+
+
+def test_what_a_toml_names_and_no_row_has(tmp_path: Path):
+    toml = tmp_path / "mine.toml"
+    head = 'base = "custom"\nname = "mine"\ntitle = "M"\nabout = "x"\n'
+    toml.write_text(
+        head + '[fields]\nspans = ["moment"]\nvideo = ["video"]\n[strata]\nlevel = ["level"]\ntopic = ["t"]\n'
+    )
+    data = [jsonl(tmp_path / "own.jsonl", [{**OWN, "t": "sea"}, {**OWN, "question": "When?", "t": None}])]
+    problems = check_benchmark(read_benchmark(load_spec(toml), data)).problems
+    columns = "they have: question, video, choices, answer, t"
+    assert f"fields.spans (moment): found in 0 of 2 rows; {columns}" in problems
+    assert f"strata.level (level): found in 0 of 2 rows; {columns}" in problems
+    assert not any("topic" in said or "fields.video" in said for said in problems)
+    toml.write_text(head)  # what is said by the benchmark it begins from is not expected
+    assert not any("found in 0" in said for said in check_benchmark(read_benchmark(load_spec(toml), data)).problems)
 
 
 def test_the_published_count_is_held_against_what_was_read(tmp_path: Path):

@@ -42,11 +42,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A row that cannot be used. ``row`` counts from 1 in ``source`` (a file or split)."""
+    """A row that cannot be used, or is odd. ``row`` counts the rows of ``source`` (a file or split) from 1, whatever
+    the form of the file: a header and empty lines are none. 0: what is said is of all of ``source``, a video or a
+    question."""
 
     source: str
     row: int
     reason: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.source}, row {self.row}" if self.row else self.source
 
 
 @dataclass(frozen=True, slots=True)

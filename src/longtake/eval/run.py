@@ -42,6 +42,12 @@ OnEvalTally = Callable[[EvalTally, int], None]
 def load_benchmark(settings: EvalSettings) -> Loaded:
     """The benchmark that ``settings`` name, read. Raises `ConfigError`."""
     if settings.benchmark.startswith(PREFIX):
+        for name in ("videos", "subtitles", "split", "revision"):
+            if getattr(settings, name) not in (None, False):
+                raise ConfigError(
+                    f"--{name} does not go with {settings.benchmark}: the task says where its data are; leave it out,"
+                    " or give --data a folder with a task of your own"
+                )
         return lmms_benchmark(settings.benchmark, settings.data)
     return read_benchmark(
         load_spec(settings.benchmark),

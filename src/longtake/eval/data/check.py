@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from statistics import median
 
+from ...agents.prompt import LETTERS
 from ...errors import VideoError
 from ...types import JSON
 from ...video.decode import Video
 from ..items import Item, Malformed
+from .columns import Unfound
 from .hub import names_split
 from .read import Duplicate, Loaded
 
@@ -22,6 +24,7 @@ __all__ = ["Check", "check_benchmark"]
 
 
 _SHOWN = 5
+_COLUMNS_SHOWN = 20
 _OVER_SECONDS = 1.0
 """Durations in headers are not exact, and spans are rounded: so much past the end is not a wrong span."""
 _SKEWED = 1.5
@@ -35,8 +38,9 @@ class Check:
     """What was found. Shares are in [0, 1]; ``undecodable``: video -> why; None where no video was opened.
 
     ``num_answers`` counts choices whose answer is known, ``expected_rows`` is the published count, ``repeated``
-    the groups of ids that ask the same of the same video, ``spans_outside`` the ids of questions whose gold lies past
-    the end of their video."""
+    the groups of ids that ask the same of the same video, ``conflicts`` those of them whose answers differ,
+    ``spans_outside`` the ids of questions whose gold lies past the end of their video. ``num_videos``: a file under
+    several names counts once; ``num_subtitles``: those that were found and have some."""
 
     name: str
     num_rows: int
@@ -46,6 +50,8 @@ class Check:
     duplicates: Sequence[Duplicate]
     notes: Sequence[Malformed]
     repeated: Sequence[Sequence[str]]
+    conflicts: Sequence[Sequence[str]]
+    unfound: Sequence[Unfound]
     kinds: Mapping[str, int]
     num_without_gold: int
     num_answers: int
@@ -57,6 +63,7 @@ class Check:
     missing: Sequence[str]
     ambiguous: Mapping[str, str]
     num_subtitles: int | None
+    needs_subtitles: bool
     num_gold_spans: int
     undecodable: Mapping[str, str] | None = None
     spans_outside: Sequence[str] = ()
@@ -74,7 +81,13 @@ class Check:
     @property
     def problems(self) -> list[str]:
         """What should be seen to before a run, one sentence each with the next step; the worst first."""
-        return [*self._of_rows(), *self._of_videos(), *self._of_gold()]
+        lacking = [self._lacking] if self._lacking and self.needs_subtitles else []
+        return [*self._of_rows(), *self._of_videos(), *lacking, *self._of_gold()]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What one may want to know, and is no problem."""
+        return [self._lacking] if self._lacking and not self.needs_subtitles else []
 
     def _of_rows(self) -> list[str]:
         found = list[str]()
@@ -84,8 +97,13 @@ class Check:
             first = self.malformed[0]
             found.append(
                 f"{len(self.malformed)} of {self.num_rows} rows are malformed and will not be asked, the first "
-                f"{first.source}:{first.row}: {first.reason}; mend the rows, or name the fields in a TOML file"
+                f"{first.place}: {first.reason}. Mend the rows, or name the fields in a TOML file"
             )
+        found += [
+            f"{each.key} ({', '.join(each.names)}): found in 0 of {self.num_rows} rows; they have: "
+            f"{', '.join(each.columns[:_COLUMNS_SHOWN])}"
+            for each in self.unfound
+        ]
         if self.expected_rows is not None and self.num_rows != self.expected_rows:
             found.append(
                 f"{self.num_rows} rows were read and {self.expected_rows} are published; numbers of another set of "
@@ -93,6 +111,9 @@ class Check:
             )
         if self.duplicates:
             found.append(f"{len(self.duplicates)} rows repeat another row and are asked once")
+        if self.conflicts:
+            some = ", ".join("=".join(ids) for ids in self.conflicts[:_SHOWN])
+            found.append(f"{len(self.conflicts)} questions stand with different answers, which is right? {some}")
         if self.repeated:
             some = ", ".join("=".join(ids) for ids in self.repeated[:_SHOWN])
             found.append(f"{len(self.repeated)} questions stand under several ids and count each time: {some}")
@@ -102,19 +123,24 @@ class Check:
         found = list[str]()
         if self.missing:
             some = ", ".join(self.missing[:_SHOWN])
-            found.append(
-                f"{len(self.missing)} of {self.num_videos} videos are missing: {some}; give their folder with --videos"
-            )
+            lmms = self.name.startswith("lmms:")
+            then = "put them where the task looks" if lmms else "give their folder with --videos"
+            found.append(f"{len(self.missing)} of {self.num_videos} videos are missing: {some}; {then}")
         found += [f"{why}" for why in list(self.ambiguous.values())[:_SHOWN]]
         if self.undecodable:
             name, why = next(iter(self.undecodable.items()))
             found.append(f"{len(self.undecodable)} videos cannot be decoded, such as {name}: {why}; fetch them again")
-        if self.num_subtitles == 0:
-            found.append("no video has subtitles; give their folder or file with --subtitles, or run without them")
-        elif self.num_subtitles is not None and self.num_subtitles < self.num_found:
-            missing = self.num_found - self.num_subtitles
-            found.append(f"{missing} of {self.num_found} videos have no subtitles; they will be asked without")
         return found
+
+    @property
+    def _lacking(self) -> str | None:
+        """What to say of videos without subtitles, if there are any."""
+        if self.num_subtitles is None or self.num_subtitles >= self.num_found:
+            return None
+        if self.num_subtitles == 0:
+            return "no video has subtitles; give their folder or file with --subtitles, or run with --no-subtitles"
+        missing = self.num_found - self.num_subtitles
+        return f"{missing} of {self.num_found} videos have no subtitles; they will be asked without"
 
     def _of_gold(self) -> list[str]:
         found = list[str]()
@@ -154,6 +180,8 @@ class Check:
             "duplicates": [{"source": row.source, "row": row.row, "id": row.id} for row in self.duplicates],
             "notes": [_row(row) for row in self.notes],
             "repeated": [[*ids] for ids in self.repeated],
+            "conflicts": [[*ids] for ids in self.conflicts],
+            "unfound": {each.key: [*each.names] for each in self.unfound},
             "kinds": {**self.kinds},
             "num_without_gold": self.num_without_gold,
             "num_answers": self.num_answers,
@@ -172,6 +200,7 @@ class Check:
             "spans_outside": [*self.spans_outside],
             "provenance": {**self.provenance},
             "problems": [*self.problems],
+            "remarks": [*self.remarks],
         }
 
 
@@ -189,14 +218,16 @@ def check_benchmark(
     items = loaded.items
     by_video = Counter(item.video_id for item in items)
     names = {item.video_name: item.sample.video for item in items}
+    paths = sorted({path for path in names.values() if path})
     choices = [item for item in items if item.kind == "choice"]
     letters = Counter(item.sample.target for item in choices if item.sample.target)
     undecodable, durations = None, dict[str, float]()
     if decode:
-        paths = sorted({path for path in names.values() if path})
         fps = loaded.spec.frame_fps
         undecodable, durations = _opened(paths, fps, num_threads, deadline_seconds, isolate, on_progress)
     counts = sorted(by_video.values()) or [0]
+    missing = sorted(name for name, path in names.items() if not path and name not in loaded.ambiguous)
+    with_words = {item.sample.video for item in items if item.sample.video and item.sample.subtitles}
     return Check(
         name=loaded.spec.name,
         num_rows=loaded.num_rows,
@@ -206,17 +237,20 @@ def check_benchmark(
         duplicates=loaded.duplicates,
         notes=loaded.notes,
         repeated=_repeated(items),
+        conflicts=_conflicts(items),
+        unfound=loaded.unfound,
         kinds=dict(Counter(item.kind for item in items).most_common()),
         num_without_gold=sum(not item.sample.target for item in items),
         num_answers=letters.total(),
         answer_prior={letter: letters[letter] / letters.total() for letter in sorted(letters)},
         chance=sum(1 / len(item.sample.choices) for item in choices) / len(choices) if choices else None,
         num_options=dict(sorted(Counter(len(item.sample.choices) for item in choices).items())),
-        num_videos=len(names),
+        num_videos=len(paths) + len(missing) + len(loaded.ambiguous),
         questions_per_video=(counts[0], float(median(counts)), counts[-1]),
-        missing=sorted(name for name, path in names.items() if not path and name not in loaded.ambiguous),
+        missing=missing,
         ambiguous=loaded.ambiguous,
-        num_subtitles=loaded.num_subtitles,
+        num_subtitles=None if loaded.num_subtitles is None else len(with_words),
+        needs_subtitles=loaded.needs_subtitles,
         num_gold_spans=sum(bool(item.sample.target_spans) for item in items),
         undecodable=undecodable,
         spans_outside=[item.sample.id for item in items if _is_outside(item, durations)],
@@ -248,6 +282,20 @@ def _repeated(items: Sequence[Item]) -> list[list[str]]:
         said = (item.video_id, sample.question, sample.choices, sample.target, sample.target_spans)
         groups.setdefault(said, []).append(sample.id)
     return [ids for ids in groups.values() if len(ids) > 1]
+
+
+def _conflicts(items: Sequence[Item]) -> list[list[str]]:
+    """The same is asked of the same video, whatever the order of the options, and the answers differ. One moment of
+    several may be the gold of each row: spans are left out."""
+    groups = dict[object, dict[str, str]]()
+    for item in items:
+        sample = item.sample
+        if item.kind == "span" or not sample.target:
+            continue
+        answer = sample.choices[LETTERS.index(sample.target)] if item.kind == "choice" else sample.target.casefold()
+        said = (item.video_id, item.clip, sample.question, tuple(sorted(sample.choices)))
+        groups.setdefault(said, {})[sample.id] = answer
+    return [[*answers] for answers in groups.values() if len(set(answers.values())) > 1]
 
 
 def _is_outside(item: Item, durations: Mapping[str, float]) -> bool:

@@ -179,7 +179,7 @@ def _item(task_name: str, task: Any, number: int, doc: Mapping[str, Any]) -> Ite
         metadata={"targets": cast("JSON", targets)},
     )
     kind = "choice" if lettered else "text"
-    return Item(sample, kind, video_name or name, video_name, {"task": (task_name,)})
+    return Item(sample, kind, video_name or name, video_name or name, {"task": (task_name,)})
 
 
 def _choices(task: Any, doc: Mapping[str, Any]) -> list[str]:
