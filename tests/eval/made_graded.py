@@ -58,7 +58,7 @@ def run_of(num_videos: int, *, accuracy: float = 0.6, seed: int = 0, epochs: int
                         answer=None if cause else "B" if kind == "choice" else "A red car stops at the bridge.",
                         scores=scores,
                         unreadable=not right and luck.random() < 0.05,
-                        looked=Looked(2, 24.0, 40, 6, right, 0.5 if right else 0.0, 0.2 if right else 0.0),
+                        looked=Looked(2, 24.0, 40, 6, right, 0.5 if right else 0.0, 0.2 if right else 0.0, 1.0),
                         usage=Usage(3, 9000, 300, 40, **{"cost_usd": 0.004, **usage}),
                         seconds=4.5,
                     )

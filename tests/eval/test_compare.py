@@ -118,8 +118,10 @@ def test_a_column_that_is_not_defined_for_a_kind_of_question_costs_nothing() -> 
 def test_runs_of_which_no_pair_differs() -> None:
     found = compared(verdicts(1, 0, 1), verdicts(1, 0, 1))
     assert (found["n"], found["difference"], found["interval"], found["p"]) == (3, 0.0, None, None)
+    assert found["num_different"] == 0
     evened = compared(verdicts(1, 0, 1), verdicts(0, 1, 1))
     assert (evened["difference"], evened["interval"] is None) == (0.0, False)
+    assert evened["num_different"] == 2
 
 
 def test_pairs_about_one_video_are_not_independent() -> None:

@@ -74,7 +74,7 @@ def test_runs_reports_and_comparisons(home: Path, tmp_path: Path) -> None:
     out, err = longtake("run", *given(home), "--agent", "reader", *OCR, "--out", "reader", cwd=tmp_path)
     assert "4 of" not in out
     assert "no verdict: 2 abstained" in out
-    assert "no headline: coverage 0.7500 is below 0.98" in out
+    assert "no headline: coverage 75.00 % is below 98 %" in out
     assert "8 of 8 questions" in err
     metrics = json.loads((tmp_path / "reader" / "metrics.json").read_text())
     assert {"n", "coverage", "accuracy", "interval", "strata", "usage", "settings"} <= metrics.keys()

@@ -70,7 +70,7 @@ async def test_a_run_has_exact_numbers_with_what_they_are_worth(videos: Path, da
     assert metrics["bounds"]["lenient"] == [4 / 11, 7 / 11]
     assert metrics["unreadable"] == 4  # three options and a span were not there
     assert metrics["headline"]["value"] is None
-    assert "coverage 0.7273 is below 0.98" in metrics["headline"]["why"]
+    assert "coverage 72.73 % is below 98 %" in metrics["headline"]["why"]
     detail = metrics["strata"]["type"]["detail"]
     assert (detail["n"], detail["coverage"], detail["accuracy"]["lenient"]) == (6, 4 / 6, 1 / 4)
     assert metrics["usage"]["calls"] == 9

@@ -16,53 +16,58 @@ if TYPE_CHECKING:
 __all__ = ["print_check", "print_comparison", "print_metrics"]
 
 MAX_LISTED = 20
+_MAX_VALUES = 12
+"""Of a stratum on a terminal."""
 
 
 def print_metrics(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """A table of the runs; then, run by run, what has no verdict and what else one must know."""
-    from ..eval.report.table import percent, table
+    """A table of the runs; then, run by run, what has no verdict and what else one must know; small strata."""
+    from ..eval.report.notes import notes
+    from ..eval.report.table import percent, strata, table
 
-    rows = table(runs)
+    _print_table(table(runs))
+    for name, metrics in runs:
+        before = f"{escape(name)}: " if len(runs) > 1 else ""
+        gold = metrics["settings"].get("gold_given")
+        lines = [*notes(metrics), *([f"made with gold: it was given {gold}"] if gold else [])]
+        for measure, found in metrics["measures"].items():
+            interval = f" ({percent(found['interval'])})" if found["interval"] else ""
+            lines.append(f"{measure}: {percent(found['mean'])}{interval}, n = {found['n']}")
+        for line in lines:
+            out.print(f"[dim]{before}{escape(line)}[/]", soft_wrap=True)
+    for stratum, rows in strata(runs):
+        if len(rows) - 1 <= _MAX_VALUES:
+            _print_table(rows)
+        else:
+            out.print(f"[dim]{escape(stratum)}: {len(rows) - 1} values, see report.html[/]", soft_wrap=True)
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Not cut off for the sake of a narrow terminal."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, (first, *rest) in enumerate(rows):  # not cut off for the sake of a narrow terminal
+    for number, (first, *rest) in enumerate(rows):
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
         line = escape("  ".join(cells))
         out.print(f"[dim]{line}[/]" if number == 0 else line, soft_wrap=True)
-    for name, metrics in runs:
-        before = f"{escape(name)}: " if len(runs) > 1 else ""
-        for line in _notes(metrics, percent):
-            out.print(f"[dim]{before}{escape(line)}[/]", soft_wrap=True)
-
-
-def _notes(metrics: Mapping[str, Any], percent: Any) -> list[str]:
-    settings, headline = metrics["settings"], metrics["headline"]
-    lines = list[str]()
-    if headline["why"]:
-        lines.append(f"no headline: {headline['why']}")
-    if settings.get("gold_given"):
-        lines.append(f"made with gold: it was given {settings['gold_given']}")
-    causes = ", ".join(f"{count} {cause}" for cause, count in metrics["no_verdict"].items() if count)
-    if causes:
-        low, high = metrics["bounds"][headline["column"]]
-        lines.append(f"no verdict: {causes}; counted as wrong {percent(low)} %, as right {percent(high)} %")
-    if metrics["unreadable"]:
-        lines.append(f"{plural(metrics['unreadable'], 'answer')} could not be read, counted as wrong")
-    for measure, found in metrics["measures"].items():
-        lines.append(f"{measure}: {percent(found['mean'])} ({percent(found['interval'])}), n = {found['n']}")
-    return lines
 
 
 def print_check(found: Check) -> None:
     low, middle, high = found.questions_per_video
     kinds = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
-    out.print(f"rows       {found.num_rows}: {found.num_items} questions ({kinds}), {len(found.malformed)} malformed,")
+    questions = plural(found.num_items, "question") + (f" ({kinds})" if kinds else "")
+    out.print(f"rows       {found.num_rows}: {questions}, {len(found.malformed)} malformed,")
     out.print(f"           {plural(len(found.duplicates), 'duplicate')}, {found.num_without_gold} without an answer")
-    for row in found.malformed[:MAX_LISTED]:
-        out.print(f"  malformed  {escape(f'{row.source}:{row.row}: {row.reason}')}", soft_wrap=True)
+    by_reason = dict[str, list[str]]()
+    for row in found.malformed:
+        by_reason.setdefault(row.reason, []).append(row.place)
+    for reason, places in list(by_reason.items())[1 : MAX_LISTED + 1]:  # the first is told among the problems
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        out.print(f"  malformed  {escape(f'{places[0]}{more}: {reason}')}", soft_wrap=True)
     opened = "not opened" if found.undecodable is None else f"{len(found.undecodable)} cannot be decoded"
+    each = f"{low} to {high} questions each, median {middle:g}" if low != high else f"{plural(low, 'question')} each"
     out.print(
         f"videos     {found.num_videos}: {found.num_found} found, {len(found.missing)} missing,"
-        f" {len(found.ambiguous)} ambiguous, {opened}; {low} to {high} questions each, in the middle {middle:g}",
+        f" {len(found.ambiguous)} ambiguous, {opened}; {each}",
         soft_wrap=True,
     )
     if found.num_subtitles is not None:
@@ -74,7 +79,9 @@ def print_check(found: Check) -> None:
     if found.num_gold_spans:
         out.print(f"gold spans {found.num_gold_spans}, {len(found.spans_outside)} past the end of their video")
     for row in found.notes[:MAX_LISTED]:
-        out.print(f"  note  {escape(f'{row.source}:{row.row}: {row.reason}')}", soft_wrap=True)
+        out.print(f"  note  {escape(f'{row.place}: {row.reason}')}", soft_wrap=True)
+    for remark in found.remarks:
+        out.print(f"  note  {escape(remark)}", soft_wrap=True)
     for problem in found.problems[:MAX_LISTED]:
         out.print(f"[red]problem[/]  {escape(problem)}", soft_wrap=True)
     if (more := len(found.problems) - MAX_LISTED) > 0:
@@ -90,8 +97,12 @@ def print_comparison(first: str, second: str, found: Mapping[str, Any]) -> None:
     out.print(f"{found['column']}, {plural(found['n'], 'pair')} on {plural(found['num_videos'], 'video')}")
     out.print(f"{escape(first)}  {percent(found['mean_a'])} %")
     out.print(f"{escape(second)}  {percent(found['mean_b'])} %")
-    p = "" if found["p"] is None else f", p = {found['p']:.4f}"
-    out.print(f"difference  {percent(found['difference'])} points ({percent(found['interval'])}){p}", soft_wrap=True)
+    if found["n"] and not found["num_different"]:
+        out.print("difference  0.0 points: no pair differs")
+    else:
+        alone = "no interval: all pairs are about one video" if found["n"] else "no pair has two verdicts"
+        certain = alone if found["p"] is None else f"{percent(found['interval'])}, p = {found['p']:.4f}"
+        out.print(f"difference  {percent(found['difference'])} points ({certain})", soft_wrap=True)
     if exact := found["mcnemar"]:
         out.print(
             f"McNemar  only {escape(first)} right: {exact['only_a']}, only {escape(second)} right: {exact['only_b']},"
@@ -103,6 +114,8 @@ def print_comparison(first: str, second: str, found: Mapping[str, Any]) -> None:
     if left_out:
         low_high = percent(found["bounds"])
         out.print(f"{plural(left_out, 'pair')} without a verdict left out; with them the difference is {low_high}")
+    if count := found["not_defined"]:
+        out.print(f"{plural(count, 'pair')} left out: {found['column']} is not defined for that kind of question")
     for name, which in ((first, "a"), (second, "b")):
         if count := found["unpaired"][which]["n"]:
             out.print(f"{plural(count, 'question')} only in {escape(name)}, left out")

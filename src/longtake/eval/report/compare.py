@@ -50,18 +50,19 @@ def compare(a: Sequence[Graded], b: Sequence[Graded], column: str) -> dict[str, 
         if x is not None and y is not None
     ]
     found = paired_difference([y - x for x, y, _ in known], [cluster for _, _, cluster in known])
-    differs = found is not None and any(x != y for x, y, _ in known)
+    differing = sum(x != y for x, y, _ in known)
     missing = Counter((x is None, y is None) for x, y in values)
     return {
         "column": column,
         "n": len(known),
+        "num_different": differing,
         "num_videos": len({cluster for _, _, cluster in known}),
         "mean_a": sum(x for x, _, _ in known) / len(known) if known else None,
         "mean_b": sum(y for _, y, _ in known) / len(known) if known else None,
         "difference": None if found is None else found.mean,
         "standard_error": None if found is None else found.standard_error,
-        "interval": None if found is None or found.interval is None or not differs else list(found.interval),
-        "p": found.p if found is not None and differs else None,
+        "interval": None if found is None or found.interval is None or not differing else list(found.interval),
+        "p": found.p if found is not None and differing else None,
         "confidence": CONFIDENCE,
         "mcnemar": _mcnemar([(x, y) for x, y, _ in known], {cluster for _, _, cluster in known}),
         "no_verdict": {

@@ -19,6 +19,7 @@ from ..contestant import BASELINES
 from ..items import Graded, Item
 from .columns import value_of
 from .compare import compare
+from .notes import TERMS, asked_in_words, notes
 from .table import at
 
 __all__ = ["Run", "comparisons", "kind_of_run", "page_data"]
@@ -60,6 +61,9 @@ def comparisons(runs: Sequence[Run]) -> list[JSON]:
     found: list[JSON] = []
     few = len(runs) <= _MAX_RUNS_COMPARED
     for a, b in combinations(runs, 2) if few else [(runs[0], other) for other in runs[1:]]:
+        if not {one.id for one in a.graded} & {one.id for one in b.graded}:
+            found.append({"a": a.name, "b": b.name, "problem": "they share no question"})
+            continue
         try:
             one = compare(a.graded, b.graded, str(at(a.metrics, "headline", "column")))
         except ConfigError as e:
@@ -94,12 +98,23 @@ def page_data(runs: Sequence[Run]) -> dict[str, JSON]:
         rows[key] = row
     shown = [rows[key] for key in keys if key in rows]
     return {
-        "runs": [{"name": run.name, "kind": kind_of_run(run.metrics), "metrics": dict(run.metrics)} for run in runs],
+        "runs": [_of_run(run) for run in runs],
+        "terms": [[term, told] for term, told in TERMS.items()],
         "comparisons": comparisons(runs),
         "num_questions": len(keys),
         "num_with_text": sum("text" in row for row in shown),
         "num_with_turns": sum("turns" in row for row in shown),
         "questions": [*shown],
+    }
+
+
+def _of_run(run: Run) -> JSON:
+    return {
+        "name": run.name,
+        "kind": kind_of_run(run.metrics),
+        "asked": asked_in_words(run.metrics),
+        "notes": [*notes(run.metrics)],
+        "metrics": dict(run.metrics),
     }
 
 
@@ -182,7 +197,13 @@ def _in_full(one: Graded, run: Run) -> JSON:
     }
     if one.looked is not None:
         looked = one.looked
-        told["looked"] = {"looks": looked.num_looks, "hit": looked.hit, "coverage": looked.coverage, "iou": looked.iou}
+        told["looked"] = {
+            "looks": looked.num_looks,
+            "shown": looked.shown,
+            "hit": looked.hit,
+            "coverage": looked.coverage,
+            "iou": looked.iou,
+        }
     return told
 
 

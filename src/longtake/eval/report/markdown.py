@@ -7,27 +7,28 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ...types import JSON
 from .content import Run, comparisons, kind_of_run
-from .table import NONE, Row, at, in_words, percent, table
+from .notes import TERMS, asked_in_words, meaning, notes
+from .table import NONE, Row, at, in_words, number, percent, seconds, strata, table
 
 __all__ = ["markdown"]
+
+_NUMBERS = re.compile(r"[-–\d.,e+]+( to [-–\d.,]+)?|no pair differs")
 
 
 def markdown(runs: Sequence[Run]) -> str:
     """The report on ``runs``. What the data hold is escaped: it makes no table, link or markup."""
     parts = ["# Evaluation report", *_verdicts(runs), *_compared(runs), *_costs(runs), *_looking(runs)]
-    return "\n\n".join([*parts, *_strata(runs), *_settings(runs)]) + "\n"
+    return "\n\n".join([*parts, *_strata(runs), *_terms(), *_settings(runs)]) + "\n"
 
 
 def _verdicts(runs: Sequence[Run]) -> Iterator[str]:
     yield _rows(table([(run.name, run.metrics) for run in runs]))
     yield "Percent; frames, tokens, USD and seconds per question. " + str(at(runs[0].metrics, "method", "about")) + "."
     for run in runs:
-        headline = at(run.metrics, "headline")
-        column, why = at(headline, "column"), at(headline, "why")
-        notes = [f"headline: {column}" + (f", mean over {over}" if (over := at(headline, "mean_over")) else "")]
-        notes += [f"no headline: {why}"] if why else []
-        notes += [kind] if (kind := kind_of_run(run.metrics)) else []
-        yield "\n".join(f"- {_safe(run.name)}: {_safe(note)}" for note in notes)
+        column, over = at(run.metrics, "headline", "column"), at(run.metrics, "headline", "mean_over")
+        lines = [f"headline: {column}" + (f", mean over {over}" if over else "") + f"; {asked_in_words(run.metrics)}"]
+        lines += [kind] if (kind := kind_of_run(run.metrics)) else []
+        yield "\n".join(f"- {_safe(run.name)}: {_safe(line)}" for line in (*lines, *notes(run.metrics)))
     causes = list(dict.fromkeys(cause for run in runs for cause in _items(run.metrics, "no_verdict")))
     yield "## What is not measured"
     rows: list[Row] = [("run", "no verdict", *causes, "unreadable (wrong)", "all wrong", "all right")]
@@ -39,19 +40,26 @@ def _verdicts(runs: Sequence[Run]) -> Iterator[str]:
         unread = in_words(at(run.metrics, "unreadable"), ",")
         rows.append((run.name, f"{missing:,}", *map(str, counts), unread, percent(low), percent(high)))
     yield _rows(rows)
-    yield "The last two columns: the accuracy if every question without a verdict were wrong, and if each were right."
+    told = "; ".join(f"{cause}: {meaning(cause)}" for cause in causes if meaning(cause) != cause)
+    yield (
+        "The last two columns: the accuracy if every question without a verdict were wrong, and if each were right."
+        + (f" {_safe(told)}." if told else "")
+    )
     yield from _columns(runs)
 
 
 def _columns(runs: Sequence[Run]) -> Iterator[str]:
-    rows: list[Row] = [("run", "column", "mean", "interval", "coverage or n")]
+    rows: list[Row] = [("run", "column", "mean", "interval", "n", "coverage")]
     for run in runs:
         for name in _items(run.metrics, "coverages"):
             mean, interval = at(run.metrics, "accuracy", name), at(run.metrics, "interval", name)
-            rows.append((run.name, name, percent(mean), percent(interval), percent(at(run.metrics, "coverages", name))))
+            n = in_words(at(run.metrics, "asked", name), ",")
+            cells = (percent(mean), percent(interval), n, percent(at(run.metrics, "coverages", name)))
+            rows.append((run.name, name, *cells))
         for name, held in _items(run.metrics, "measures").items():
-            n = f"n = {at(held, 'n')}"
-            rows.append((run.name, name, percent(at(held, "mean")), percent(at(held, "interval")), n))
+            n, known = number(at(run.metrics, "asked", name)), number(at(held, "n"))
+            cells = (percent(at(held, "mean")), percent(at(held, "interval")), f"{n:,.0f}")
+            rows.append((run.name, name, *cells, percent(known / n if n else None)))
     yield "## Columns and measures"
     yield _rows(rows)
     agreed: list[Row] = [("run", "columns", "n", "agree", "kappa")]
@@ -72,10 +80,11 @@ def _compared(runs: Sequence[Run]) -> Iterator[str]:
     rows: list[Row] = [
         ("b against a", "pairs", "difference", "interval", "p", "only a right", "only b right", "McNemar p", "left out")
     ]
+    problems: dict[str, list[str]] = {}
     for one in found:
         name = f"{at(one, 'b')} against {at(one, 'a')}"
         if problem := at(one, "problem"):
-            rows.append((name, str(problem), *[NONE] * 7))
+            problems.setdefault(str(problem), []).append(name)
             continue
         left_out = sum(count for count in _items(one, "no_verdict").values() if isinstance(count, int))
         rows.append(
@@ -83,7 +92,7 @@ def _compared(runs: Sequence[Run]) -> Iterator[str]:
                 name,
                 in_words(at(one, "n"), ","),
                 percent(at(one, "difference")),
-                percent(at(one, "interval")),
+                percent(at(one, "interval")) if at(one, "num_different") or not at(one, "n") else "no pair differs",
                 in_words(at(one, "p"), ".3g"),
                 in_words(at(one, "mcnemar", "only_a"), ","),
                 in_words(at(one, "mcnemar", "only_b"), ","),
@@ -91,56 +100,61 @@ def _compared(runs: Sequence[Run]) -> Iterator[str]:
                 str(left_out),
             )
         )
-    yield _rows(rows)
-    yield "p takes into account that questions share videos; McNemar's does not."
+    if len(rows) > 1:
+        yield _rows(rows)
+        yield "p takes into account that questions share videos; McNemar's does not."
+    for problem, names in problems.items():
+        yield _safe(f"Not compared: {'; '.join(names)}: {problem}.")
 
 
 def _costs(runs: Sequence[Run]) -> Iterator[str]:
     yield "## Cost"
-    names = ("calls", "input_tokens", "output_tokens", "frames", "cost_usd", "seconds")
+    names = ("calls", "input_tokens", "output_tokens", "frames", "cost_usd")
     rows: list[Row] = [("run", "", "calls", "input tokens", "output tokens", "frames", "USD", "seconds")]
     for run in runs:
-        rows.append((run.name, "in total", *(in_words(at(run.metrics, "usage", name), ",.6g") for name in names)))
-        each = (in_words(at(run.metrics, "usage", "per_question", name), ",.4g") for name in names)
-        rows.append((run.name, "a question", *each))
+        for title, form, path in (("in total", ",.6g", ()), ("a question", ",.4g", ("per_question",))):
+            cells = [in_words(at(run.metrics, "usage", *path, name), form) for name in names]
+            rows.append((run.name, title, *cells, seconds(at(run.metrics, "usage", *path, "seconds"))))
     yield _rows(rows)
 
 
 def _looking(runs: Sequence[Run]) -> Iterator[str]:
-    rows: list[Row] = [("run", "gold spans", "hit", "coverage", "IoU", "looks", "frames", "frames in gold")]
+    rows: list[Row] = [("run", "questions", "shown", "hit", "coverage", "IoU", "looks", "frames", "frames in gold")]
     for run in runs:
         place = at(run.metrics, "localisation")
         if at(place, "n"):
-            means = [percent(at(place, name, "mean")) for name in ("hit", "coverage", "iou")]
+            means = [percent(at(place, name, "mean")) for name in ("shown", "hit", "coverage", "iou")]
             each = [in_words(at(place, f"{name}_per_question"), ",.1f") for name in ("looks", "frames", "gold_frames")]
-            rows.append((run.name, str(at(place, "hit", "n")), *means, *each))
+            rows.append((run.name, in_words(at(place, "shown", "n"), ","), *means, *each))
     if len(rows) > 1:
         yield "## Where it looked"
         yield _rows(rows)
-        yield "Hit, coverage and IoU (percent) over questions with a gold span; looks and frames are per question."
+        yield (
+            "Over questions with a gold span, percent. Shown: the share of gold spans of which a frame was shown, in"
+            " the overview or later. Hit, coverage, IoU: of what the agent's tools looked at; agents without tools have"
+            " none. Looks and frames are per question."
+        )
 
 
 def _strata(runs: Sequence[Run]) -> Iterator[str]:
-    names = list(dict.fromkeys(name for run in runs for name in _items(run.metrics, "strata")))
-    if names:
+    found = strata([(run.name, run.metrics) for run in runs])
+    if found:
         yield "## Strata"
-    for name in names:
-        rows: list[Row] = [(name, *(head for run in runs for head in (run.name, "interval", "n")))]
-        for value in dict.fromkeys(v for run in runs for v in _items(run.metrics, "strata", name)):
-            cells: list[str] = []
-            for run in runs:
-                held, column = at(run.metrics, "strata", name, value), str(at(run.metrics, "headline", "column"))
-                cells += [percent(at(held, "accuracy", column)), percent(at(held, "interval", column))]
-                cells.append(in_words(at(held, "n"), ","))
-            rows.append((value, *cells))
+    for _, rows in found:
         yield _rows(rows)
+
+
+def _terms() -> Iterator[str]:
+    yield "## Words"
+    yield "\n".join(f"- {_safe(term)}: {_safe(told)}" for term, told in TERMS.items())
 
 
 def _settings(runs: Sequence[Run]) -> Iterator[str]:
     yield "## Exact settings"
     flat = [dict(_flat(at(run.metrics, "settings"), "")) for run in runs]
     rows: list[Row] = [("setting", *(run.name for run in runs))]
-    rows += [(name, *(one.get(name, NONE) for one in flat)) for name in dict.fromkeys(n for one in flat for n in one)]
+    every = [(name, *(one.get(name, NONE) for one in flat)) for name in dict.fromkeys(n for one in flat for n in one)]
+    rows += [row for row in every if set(row[1:]) != {NONE}]
     yield _rows(rows)
 
 
@@ -160,8 +174,10 @@ def _items(metrics: JSON | Mapping[str, JSON], *path: str) -> dict[str, JSON]:
 
 
 def _rows(rows: Sequence[Row]) -> str:
+    """Columns of numbers are aligned right, columns of words left."""
     head, *rest = [" | ".join(_safe(cell) for cell in row) for row in rows]
-    line = " | ".join(["---", *["---:"] * (len(rows[0]) - 1)])
+    columns = zip(*rows[1:], strict=True) if rest else iter([("",)] * len(rows[0]))
+    line = " | ".join("---:" if all(map(_NUMBERS.fullmatch, column)) else "---" for column in columns)
     return "\n".join(f"| {row} |" for row in (head, line, *rest))
 
 
