@@ -24,6 +24,17 @@ NINE = tuple(f"thing number {word}" for word in "zero one two three four five si
 PREFIXED = ("A. a red car", "B. a blue car", "C. a van")
 KEYS = ("C major", "D minor", "E major", "A minor")
 TWICE = ("the dog", "the dog", "the cat")
+NAMES = ("Sam", "Will", "May", "Mark")
+PEOPLE = ("The man", "The woman", "The dog", "The cat")
+HOME = ("He goes home", "He sleeps")
+FIGURES = ("2", "3", "4", "5")
+TIMES = ("0:12", "0:24", "1:12")
+LANGUAGES = ("C", "C++", "Java", "Python")
+BOUNDS = ("<5", ">5", "5", "0")
+SHARES = ("5", "5%", "-5")
+KANA = ("か", "が")
+HINDI = ("की", "कि")
+ACCENTS = ("resume", "résumé")
 RADICAL = ("她在跑步", "红色的车", "蓝色的车", "以上都不是")
 
 STRICT = [
@@ -67,6 +78,17 @@ STRICT = [
     ("No", YES, 1),
     ("红色的车。", RADICAL, 1),
     ("dark red", NESTED, 1),
+    ("C++", LANGUAGES, 1),
+    (">5", BOUNDS, 1),
+    ("5", BOUNDS, 2),
+    ("5%", SHARES, 1),
+    ("-5", SHARES, 2),
+    ("$5", ("$5", "€5"), 0),
+    ("が", KANA, 1),
+    ("कि", HINDI, 1),
+    ("résumé", ACCENTS, 1),
+    ("A. the man", PEOPLE, 0),
+    ("3,000", ("3", "3000"), 1),
 ]
 """All of these, the lenient extractor reads too."""
 
@@ -170,6 +192,38 @@ NOT_STRICT = [
     ("No.  It never stops", YES, 1),
     ("他开红色的车", RADICAL, 1),
     ("The man gets into the car he bought (B)", CARS, 1),
+    ("The answer is C++", LANGUAGES, 1),
+    ("20 percent", ("10%", "20%"), 1),
+    # what is called right besides the answer
+    ("The answer is B, since the statement in A is correct only for the first scene", CARS, 1),
+    ("The answer is C. It is true that A is correct in some sense.", CARS, 2),
+    ("B is partially correct, but D is the best answer", CARS, 3),
+    ("Both A and C are plausible, but C is more likely", CARS, 2),
+    # denied, doubted, conditioned
+    ("The answer is B. If there had been no boat, the answer would be A.", CARS, 1),
+    ("I thought the answer is A, but it is actually B.", CARS, 1),
+    ("If I had to guess, the answer would be B", CARS, 1),
+    ("Initial answer: A\nRevised answer: B", CARS, 1),
+    ("The one that is not shown is the answer: B", CARS, 1),
+    ("I can't see it, so I choose B", CARS, 1),
+    ("The answer is not A but C", CARS, 2),
+    ("The answer is not the man but the dog", PEOPLE, 2),
+    ("B (not A)", CARS, 1),
+    # up for choice
+    ("I'm 90% sure B", CARS, 1),
+    ("Among A, B, C and D, the best is D", CARS, 3),
+    ("I choose between A and B: B", CARS, 1),
+    # other languages
+    ("La respuesta correcta es B", CARS, 1),
+    ("La respuesta es A", CARS, 0),
+    ("La réponse est B", CARS, 1),
+    ("Die richtige Antwort ist B.", CARS, 1),
+    ("A resposta correta é a B", CARS, 1),
+    # yes, no and names
+    ("The answer is no.", YES, 1),
+    ("Yes it does", YES, 0),
+    ("The answer is Will", NAMES, 1),
+    ("At the 0:12 mark Sam speaks", NAMES, 0),
 ]
 
 NONE = [
@@ -217,6 +271,51 @@ NONE = [
     ("Between A and C, not A, and not C", CARS),
     ("It is A, B", CARS),
     ("B", ()),
+    # a letter and the words of another option
+    ("A. The woman", PEOPLE),
+    ("(A) The woman", PEOPLE),
+    ("A: woman", PEOPLE),
+    ("A, the woman", PEOPLE),
+    ("A. 3", FIGURES),
+    ("Answer: 3 (C)", FIGURES),
+    ("option 3", FIGURES),
+    # other figures than an option's
+    ("-3", FIGURES),
+    ("3,000", FIGURES),
+    ("The answer is 3,000", FIGURES),
+    ("The answer is 3.5", FIGURES),
+    ("1:12:00", TIMES),
+    # several are called right
+    ("A is correct that there is a car, but the question asks for the boat: B", CARS),
+    ("A is true, B is true, D is true; the false one is C", CARS),
+    ("It looks like B is the correct answer, however on closer view it is not; A is", CARS),
+    ("The statement in A is true. The statement in B is true.", CARS),
+    # denied and doubted
+    ("I do not think the answer is B", CARS),
+    ("I don't think it's the dog", PEOPLE),
+    ("I do not think the answer is the man", PEOPLE),
+    ("I don't believe that the correct answer is B", CARS),
+    ("It is false that the answer is B", CARS),
+    ("We cannot pick B", CARS),
+    ("It is hard to say if the answer is B", CARS),
+    ("Answer: A\nAnswer: B", CARS),
+    ("The answer is A.\nThe answer is B.", CARS),
+    ("no dog", PEOPLE),
+    ("There is no dog here", PEOPLE),
+    ("The dog? No.", PEOPLE),
+    ("anyone but the man", PEOPLE),
+    ("someone other than the man", PEOPLE),
+    ("It is not true that he goes home", HOME),
+    ("the dog's owner", PEOPLE),
+    ("The correct answer is that the dog barked at the cat", PEOPLE),
+    # words of options that mean something else
+    ("I have no idea", YES),
+    ("There is no evidence", YES),
+    ("The answer is no longer clear to me", YES),
+    ("The answer may be unclear", NAMES),
+    ("the answer will be given", NAMES),
+    ("At the 0:12 mark", NAMES),
+    ('<tool_call>{"query": "a blue car"}</tool_call>', CARS),
 ]
 
 

@@ -11,12 +11,33 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import ScoringError
 from ..types import Sample, Score, Trace
-from .base import UNREAD, answer_of, target_of
-from .naming import JOIN, LETTERS, Named, denied, letter_at, letters_in, plain, words_at, words_in
+from .announcing import (
+    IS_RIGHT,
+    IS_THE_ANSWER,
+    SAYS,
+    SUGGESTS,
+    answer_from,
+    is_conditional,
+    is_doubted,
+    is_taken_back,
+)
+from .base import ARTICLES, UNREAD, answer_of, target_of
+from .naming import (
+    JOIN,
+    LETTERS,
+    Named,
+    denied,
+    letter_at,
+    letters_in,
+    plain,
+    words_at,
+    words_in,
+    words_with_units,
+)
 from .numbers import whole_number
 
 __all__ = ["choice", "choice_strict", "extract_choice", "strict_choice"]
@@ -25,43 +46,32 @@ _DRESS = " \t\r\n.,:;!?'’\"“”*_`()[]{}<>$\\【】「」"
 _TAGS = re.compile(r"\\boxed\b|\\(?:text|mathrm|textbf|mathbf)\b|</?[a-z_]+>", re.IGNORECASE)
 _TVQA = re.compile(r"a(\d)")
 _LED = re.compile(r"\W*([A-Za-z])\W+")
+_LABELLED = re.compile(r"\W*([A-Za-z])(?:[^\w\s'’&+#/-]\W*|\s+[-–—|]\s+|\s*\n\s*)(?=\S)")
+"""A letter that is set apart from the words after it, so that it is no article."""
 _OWN_LETTER = re.compile(r"\s*[(\[]?([A-Z])[).:\]]\s*")
 
-_SURELY = (
-    r"(?:(?:(?:it|that)['’]s|therefore|thus|then|clearly|most|likely|probably|definitely|indeed|simply|just|still|either|that|it|is"
-    r"|the|my|correct|right|best|final|answer|option|choice|letter)\b\s*[:=]?\s*)*"
-)
-_SAYS = re.compile(
-    r"(?:\b(?:answer|choice|option|conclusion|response|selection|solution)"
-    r"(?:\s+(?:to|for|of|from|in|here|that|which|would|should|must|i|we|based|given)\b[^.:;\n]{0,80}?|,[^.:;\n]{0,80}?,)?"
-    r"\s*(?:\b(?:is|be|was)\b|[:=→–—]|[-=]>|-)[\s:]*"
-    r"|\b(?:answer|final choice)\s+|\b(?:ans|correct|result|decision)\s*[.:=]\s*"
-    r"|\b(?:choose|chose|select|selected|pick|picked|going with|go with|opt for|settle on|conclude)\s+"
-    r"|(?:答案|选择|选项|选|答え|正解|정답|답)\s*(?:应该)?(?:是|为|為|は|은|는)?\s*:?\s*)" + _SURELY,
-    re.IGNORECASE,
-)
-"""Ends where the answer that is announced begins."""
-_SUGGESTS = re.compile(
-    r"(?:\b(?:it|that|this)(?:\s+(?:is|must be|has to be|should be|would be)|['’]s)"
-    r"|\b(?:i say|i['’]d say|i would say|i think|i believe|therefore|thus|hence|so|consequently|finally)\b)[\s,:]*"
-    + _SURELY,
-    re.IGNORECASE,
-)
-_IS_RIGHT = re.compile(
-    r"[\s)\].:]*\b(?:is|was|must be|has to be|should be|seems|appears)\s+(?:(?:the|clearly|thus|therefore|definitely"
-    r"|most|likely|only|to be|indeed|my|also)\s+)*(?:correct|right|best|true|answer|plausible|accurate|appropriate)\b",
-    re.IGNORECASE,
-)
 _OPTION_WORD = re.compile(r"(?:option|choice|letter|answer)\s*[(\[]?\s*\Z", re.IGNORECASE)
 _LEADING = re.compile(
     r"\W*?(?:(?:the\s+)?(?:option|choice|letter)\s+)?(?=(?:[(\[<【「]\s*)?[A-Za-z](?![^\W_]))", re.IGNORECASE
 )
 _GOES_ON = re.compile(
-    r"\s+(?:[A-Z]|(?:because|since|is|was|not|rather|instead|over|the|it|they|he|she|there|this|that|in|at|on|with|as|by|which|both|best|fits|describes|shows)\b)"
+    r"\s+\(?(?:[A-Z]|(?:because|since|is|was|not|rather|instead|over|the|it|they|he|she|there|this|that|in|at|on|with|as|by|which|both|best|fits|describes|shows)\b)"
 )
 _LAST = re.compile(r"[,:;]\s*(?:(?:but|so|perhaps|maybe|probably)\s+)?(?=\W{0,2}[A-Z]\W*\Z)")
 _NEAR = 20
-_TWO_WORDS = frozenset(("yes", "no", "true", "false"))
+_YES_NO = frozenset(("yes", "no"))
+_TWO_WORDS = _YES_NO | {"true", "false"}
+_ENDS_YES_NO = re.compile(
+    r"\s*(?:[,.;:!)\n]|-\s|—|\Z)|\s+(?:he|she|it|they|there|the|i|we|you|because|since|as|this|that)\b", re.IGNORECASE
+)
+"""What follows a ``no`` that answers, and not the one of ``no longer``, ``no idea``, ``yes and no``."""
+_BETWEEN = re.compile(
+    r"\b(?:between|among|amongst|out of)\s+(?:the\s+)?(?:(?:option|choice)s?\s+)?[A-Z]\b"
+    r"(?:(?:\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+)[A-Z]\b)+"
+)
+"""Options that are only up for choice."""
+_ASIDE = re.compile(r"\s*[,.:;]?\s*(?=[(\[])")
+_THAT = re.compile(r"\bthat\s+(?:the\s+|a\s+|an\s+)?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,8 @@ class _Reply:
     text: str
     options: Sequence[str]
     words: Sequence[Named]
+    refused: frozenset[int] = frozenset()
+    """Where options begin that an announcement names only to deny, doubt or condition them."""
 
     @property
     def num_letters(self) -> int:
@@ -93,11 +105,17 @@ class _Reply:
         return self.words[found] if gap in ([], ["a"], ["an"], ["the"]) else None
 
     def denies(self, named: Named) -> bool:
-        return denied(self.text, named, self.num_letters)
+        return named.start in self.refused or denied(self.text, named, self.num_letters)
+
+    def is_yes_no(self, named: Named) -> bool:
+        return " ".join(words_in(self.options[named.index])) in _YES_NO
 
     def listed(self, first: Named) -> set[int]:
-        """``first`` and the letters that are listed with it, and the option whose words follow its letter."""
+        """``first``, the letters listed with it, the option whose words follow its letter, a letter in brackets."""
         found, last = {first.index}, first
+        aside = _ASIDE.match(self.text, first.end)
+        if aside and (letter := self.letter(aside.end())) and letter.marked and not self.denies(letter):
+            found.add(letter.index)
         if follows := self.words_from(last.end):
             found.add(follows.index)
         while join := JOIN.match(self.text, last.end):
@@ -126,14 +144,17 @@ def strict_choice(text: str, choices: Sequence[str]) -> int | None:
         index = LETTERS.index(said.upper())
         if index < len(choices):
             return index
-    options = [words_in(option) for option in _bare(choices)]
-    words = words_in(said)
-    same = [i for i, option in enumerate(options) if option == words and words]
-    if len(same) == 1:
+    options = _bare(choices)
+    literal = _literal(text)
+    if literal and len(same := [i for i, option in enumerate(options) if _literal(option) == literal]) == 1:
+        return same[0]
+    if (led := _LABELLED.match(said)) and (index := LETTERS.index(led[1].upper())) < len(options):
+        return index if index in _same_words(said[led.end() :], options) else None
+    if len(same := _same_words(said, options)) == 1:
         return same[0]
     if (led := _LED.match(said)) and not same:
         index = LETTERS.index(led[1].upper())
-        if index < len(options) and options[index] and words_in(said[led.end() :]) == options[index]:
+        if index in _same_words(said[led.end() :], options):
             return index
     if (named := _TVQA.fullmatch(said.casefold())) and int(named[1]) < len(choices) and not same:
         return int(named[1])
@@ -148,13 +169,15 @@ def extract_choice(text: str, choices: Sequence[str]) -> int | None:
     denies (``not B``, ``C is wrong``) is not named."""
     if (index := strict_choice(text, choices)) is not None:
         return index
-    said, options = plain(text), _bare(choices)
+    said, options = _BETWEEN.sub(lambda listed: " " * len(listed[0]), plain(text)), _bare(choices)
     reply = _Reply(said, options, words_at(said, options))
+    reply = replace(reply, refused=frozenset(_refused(reply)))
     rules: tuple[Callable[[_Reply], set[int]], ...] = (
         _number,
         _decided,
         _last_line,
         _leading,
+        _called_right,
         _closing,
         _lettered,
         _worded,
@@ -202,6 +225,19 @@ def _bare(choices: Sequence[str]) -> list[str]:
     return list(choices)
 
 
+def _literal(text: str) -> str:
+    """``text`` with its accents and signs: ``C++`` is not ``C``, nor ``<5`` ``>5``."""
+    return " ".join(_TAGS.sub(" ", unicodedata.normalize("NFKC", text)).casefold().split()).rstrip(".")
+
+
+def _same_words(said: str, options: Sequence[str]) -> list[int]:
+    """The options of the same words, with the same units if one has them."""
+    if not (words := [word for word, _, _ in words_with_units(said)]):
+        return []
+    alike = [i for i, option in enumerate(options) if [word for word, _, _ in words_with_units(option)] == words]
+    return alike or [i for i, option in enumerate(options) if words_in(option) == words_in(said)]
+
+
 # ------------------------------------------------------------------------------------ rules, the surest first
 
 
@@ -212,33 +248,71 @@ def _number(reply: _Reply) -> set[int]:
 
 
 def _decided(reply: _Reply) -> set[int]:
-    """What the answer that is announced last names; ``it is B`` does at the end, or where nothing else does."""
-    announced = [*_announced(reply, _SAYS), *_called_right(reply)]
-    suggested = [(at, found) for at, found in _announced(reply, _SUGGESTS) if found.marked]
-    announced += [pair for pair in suggested if not announced or not words_in(reply.text[pair[1].end :])]
-    return reply.listed(max(announced, key=lambda pair: pair[0])[1]) if announced else set()
+    """What the answer that is announced last names; ``it is B`` does at the end, or where nothing else does.
+
+    Two announcements in a row of different options (``Answer: A\\nAnswer: B``) name both."""
+    announced = [one for one in (*_announced(reply, SAYS), *_called(reply, IS_THE_ANSWER)) if not reply.denies(one[1])]
+    suggested = [one for one in _announced(reply, SUGGESTS) if one[1].marked and not reply.denies(one[1])]
+    announced += [one for one in suggested if not announced or not words_in(reply.text[one[1].end :])]
+    if not announced:
+        return set()
+    announced.sort(key=lambda one: one[1].start)
+    last = announced[-1][1]
+    found = reply.listed(last)
+    for start, before in ((announced[-1][0], one[1]) for one in announced[:-1]):
+        if before.end <= start and not set(words_in(reply.text[before.end : start])) - set(ARTICLES):
+            found.add(before.index)
+    return found
 
 
 def _announced(reply: _Reply, says: re.Pattern[str]) -> Iterator[tuple[int, Named]]:
+    """Where each announcement begins and what it names."""
     for match in says.finditer(reply.text):
-        named = reply.letter(match.end()) or reply.words_from(match.end())
-        if named and not reply.denies(named):
-            yield match.end(), named
+        at = answer_from(reply.text, match.end())
+        if named := reply.letter(at):
+            yield match.start(), named
+        elif (named := reply.words_from(at)) is None or _THAT.search(match[0]):
+            continue
+        elif not reply.is_yes_no(named) or _ENDS_YES_NO.match(reply.text, named.end):
+            yield match.start(), named
 
 
-def _called_right(reply: _Reply) -> Iterator[tuple[int, Named]]:
-    """The first of the letters that are listed before ``is correct``, or the words."""
+def _refused(reply: _Reply) -> Iterator[int]:
+    """Where the options begin that are announced and in the same breath denied, doubted, conditioned or taken back."""
+    for says in (SAYS, SUGGESTS):
+        for match in says.finditer(reply.text):
+            at = answer_from(reply.text, match.end())
+            named = reply.letter(at) or reply.words_from(at)
+            doubted = is_doubted(reply.text, match.start()) or is_conditional(reply.text, match.start(), match.end())
+            if named and (doubted or is_taken_back(reply.text, named.end)):
+                yield named.start
+    for start, named in _called(reply, IS_RIGHT):
+        if is_doubted(reply.text, start) or is_taken_back(reply.text, named.end):
+            yield named.start
+
+
+def _called_right(reply: _Reply) -> set[int]:
+    """What is said to be correct, with the letters that are listed before it."""
+    found = set[int]()
+    for _, named in _called(reply, IS_RIGHT):
+        if not reply.denies(named):
+            found |= reply.listed(named)
+    return found
+
+
+def _called(reply: _Reply, is_right: re.Pattern[str]) -> Iterator[tuple[int, Named]]:
+    """The first of the letters that are listed before ``is correct``, or the words; and where it begins."""
     first: Named | None = None
     last: Named | None = None
     for named in reply.letters():
         join = JOIN.fullmatch(reply.text, last.end, named.start) if last else None
         if first is None or join is None or not join[0].strip():
             first = named
-        if _IS_RIGHT.match(reply.text, named.end) and not reply.denies(named):
-            yield named.start, first
+        if is_right.match(reply.text, named.end):
+            yield first.start, first
         last = named
     for named in reply.words:
-        if _IS_RIGHT.match(reply.text, named.end) and not reply.denies(named):
+        if is_right.match(reply.text, named.end):
             yield named.start, named
 
 
@@ -257,8 +331,8 @@ def _leading(reply: _Reply) -> set[int]:
     first = reply.letter(opening.end()) if opening else None
     if first is None or opening is None:
         yes = next((one for one in reply.words if not words_in(reply.text[: one.start])), None)
-        is_yes = yes and yes.end < len(reply.text) and reply.text[yes.end] in ",.;:!\n"
-        return {yes.index} if yes and is_yes and " ".join(words_in(reply.options[yes.index])) in _TWO_WORDS else set()
+        ends = yes and _ENDS_YES_NO.match(reply.text, yes.end)
+        return {yes.index} if yes and ends and " ".join(words_in(reply.options[yes.index])) in _TWO_WORDS else set()
     if reply.denies(first):
         return set()
     own = (follows := reply.words_from(first.end)) is not None and follows.index == first.index
@@ -293,9 +367,9 @@ def _lettered(reply: _Reply) -> set[int]:
 
 
 def _worded(reply: _Reply) -> set[int]:
-    """Every option whose words are there and not denied."""
+    """Every option whose words are there and not denied; yes and no are said in passing, and not counted."""
     found = set[int]()
     for one in reply.words:
-        if one.index not in found and not reply.denies(one):
+        if one.index not in found and not reply.is_yes_no(one) and not reply.denies(one):
             found.add(one.index)
     return found
