@@ -20,6 +20,8 @@ from fake_openai import Fail, FakeOpenAI, Say
 from longtake.errors import ConfigError, LongtakeError
 from longtake.eval.lmms.plugin import Outcome, Player
 from longtake.eval.lmms.request import Request, read_messages, read_request
+from longtake.eval.run import load_benchmark
+from longtake.eval.settings import read_eval_settings
 from longtake.ledger import read_lines
 
 TASKS = Path(__file__).parent / "lmms_tasks"
@@ -330,6 +332,22 @@ def test_a_task_of_lmms_eval_is_run_here_and_scores_itself(harbour: Path) -> Non
     assert metrics["accuracy"]["lmms"] == metrics["coverage"] == 1.0
     again = process("-m", "longtake", "eval", "regrade", out, "--json", HF_HOME=str(harbour / "hf"))
     assert json.loads(again.stdout)["accuracy"] == metrics["accuracy"]
+
+
+@real
+def test_a_task_of_lmms_eval_is_checked(harbour: Path) -> None:
+    command = ("-m", "longtake", "eval", "check", "lmms:harbour_open", "--data", str(harbour))
+    done = process(*command, "--json", HF_HOME=str(harbour / "hf"))
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["num_items"], found["num_videos"], found["missing"]) == (3, 2, ["harbour_open:2"])
+    assert found["problems"] == ["1 of 2 videos are missing: harbour_open:2; put them where the task looks"]
+
+
+def test_a_task_of_lmms_eval_takes_no_place_of_videos(tmp_path: Path) -> None:
+    settings = read_eval_settings({"benchmark": "lmms:harbour", "videos": str(tmp_path)})
+    with pytest.raises(ConfigError, match="--videos does not go with lmms:harbour"):
+        load_benchmark(settings)
 
 
 @real
