@@ -383,6 +383,7 @@ async def test_causes_are_told_apart_and_none_is_a_wrong_answer(
     assert metrics["unreadable"] == 2
     assert metrics["coverage"] == 4 / 8
     assert metrics["accuracy"]["lenient"] == 2 / 4
+    assert metrics["settings"]["scoring"] == {"choice": {"strict": "choice_strict", "lenient": "choice"}}
 
 
 async def test_the_gold_that_is_given_decides_what_is_asked_again(

@@ -11,6 +11,7 @@ from made_graded import graded, run_of, verdicts
 
 from longtake.eval.items import Graded
 from longtake.eval.report.metrics import summarise
+from longtake.eval.report.notes import notes
 from longtake.eval.report.table import table
 from longtake.scoring.looked import Looked
 from longtake.types import Usage
@@ -70,7 +71,7 @@ def test_nothing_at_all() -> None:
 
 
 def test_a_headline_that_no_question_has_is_not_covered() -> None:
-    for column, cause in (("lenient", "no score"), ("judge", "judge")):
+    for column, cause in (("lenient", "scorer"), ("judge", "judge")):
         found = metrics(verdicts(1, 1), headline=column)
         assert (found["coverage"], found["headline"]["value"]) == (0.0, None)
         assert found["no_verdict"] == {cause: 2}
@@ -123,6 +124,39 @@ def test_a_headline_may_be_the_mean_over_tasks() -> None:
     assert "'task' has no verdict at all" in metrics(silent, macro="task", min_coverage=0.5)["headline"]["why"]
     assert "stratum 'tusk'" in metrics(run, macro="tusk")["headline"]["why"]
     assert metrics([*run, graded("y", "y", strict=1.0)], macro="task")["headline"]["num_outside"] == 1
+
+
+def test_questions_of_another_kind_stand_apart() -> None:
+    """MLVU: M-Avg is over the tasks with options; what is written has a judge, and is in no mean with them."""
+    tasks = [(f"task {n}", "choice", 1.0, None) for n in range(7)] + [
+        (f"written {n}", "text", 0.0, 1.0) for n in (1, 2)
+    ]
+    run = [
+        graded(
+            f"{name}/{i}", f"{name}/{i}", kind=kind, strict=value, lenient=value, judge=judge, strata={"task": (name,)}
+        )
+        for name, kind, value, judge in tasks
+        for i in range(2)
+    ]
+    run.append(graded("silent", "silent", kind="text", cause="transport", strata={"task": ("written 1",)}))
+    found = metrics(run, macro="task", num_macro=7, kind="choice", headline="lenient")
+    head = found["headline"]
+    assert (head["value"], head["n"], head["apart"], len(head["values"])) == (1.0, 14, {"text": 5}, 7)
+    assert (found["n"], found["coverage"], found["no_verdict"]) == (19, 1.0, {})
+    assert (found["accuracy"]["strict"], found["accuracy"]["lenient"], found["bounds"]["strict"]) == (1.0, 1.0, [1, 1])
+    written = found["strata"]["kind"]["text"]
+    assert (written["n"], written["accuracy"]["judge"], written["coverages"]["judge"]) == (5, 1.0, 0.8)
+    assert found["strata"]["task"]["written 1"]["accuracy"]["lenient"] == 0.0
+    assert any("over 14 of 19 questions; 5 text questions measured apart" in note for note in notes(found))
+    assert not any("published" in note for note in notes(found))
+    mixed = metrics(run, headline="lenient")
+    assert (mixed["accuracy"]["lenient"], mixed["coverage"]) == (14 / 18, 18 / 19)
+
+
+def test_a_mean_over_fewer_tasks_than_are_published_says_so() -> None:
+    run = [graded(f"q{n}", f"q{n}", strict=1.0, strata={"task": (f"task {n}",)}) for n in range(3)]
+    told = notes(metrics(run, macro="task", num_macro=4))
+    assert any("mean over 3 of the 4 published values of task" in note for note in told)
 
 
 def test_epochs_of_a_question_are_not_independent() -> None:

@@ -16,11 +16,11 @@ from ..scoring.numbers import figures, quantities
 from ..scoring.scorers import Scorer
 from ..types import Sample, Score, Trace, Usage
 from .data.benchmark import Spec
-from .items import Cause, Graded, Item
+from .items import Cause, Graded, Item, Kind
 from .lmms.task import PREFIX, lmms_scorer
 from .store import Ended
 
-__all__ = ["grade", "is_judged"]
+__all__ = ["grade", "is_judged", "scorers_of"]
 
 
 def grade(
@@ -32,7 +32,7 @@ def grade(
     cause, unreadable = _cause(item, ended)
     scores = dict[str, Score]()
     if cause is None and ended is not None and trace is not None:
-        for column, scorer in _scorers(item, spec).items():
+        for column, scorer in scorers_of(item.kind, spec).items():
             scores[column] = _unreadable(column, ended) if unreadable else _score(column, scorer, trace, item.sample)
         if has_judge and unreadable and item.kind != "span":
             scores["judge"] = _unreadable("judge", ended)
@@ -94,9 +94,9 @@ def _declines(item: Item, answer: str) -> bool:
             return True
 
 
-def _scorers(item: Item, spec: Spec) -> dict[str, str]:
-    """Column -> the name of its scorer."""
-    scoring = spec.scoring_for(item.kind)
+def scorers_of(kind: Kind, spec: Spec) -> dict[str, str]:
+    """Column -> the name of its scorer, for questions of this kind."""
+    scoring = spec.scoring_for(kind)
     extra = {"lmms" if name.startswith(PREFIX) else name: name for name in scoring.extra}
     columns = {"strict": scoring.strict, "lenient": scoring.lenient, **extra}
     return {column: name for column, name in columns.items() if name is not None}

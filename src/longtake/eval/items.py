@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from ..scoring.looked import Looked
 from ..types import Sample, Score, Usage
@@ -14,12 +14,14 @@ __all__ = ["CAUSES", "Cause", "Graded", "Item", "Kind", "Malformed"]
 Kind: TypeAlias = Literal["choice", "text", "number", "span"]
 """What is asked for: one of the options, words, a number, a stretch of time."""
 
-Cause: TypeAlias = Literal["transport", "video", "truncated", "refused", "abstained", "gold", "judge", "not run"]
+Cause: TypeAlias = Literal[
+    "transport", "video", "truncated", "refused", "abstained", "gold", "judge", "scorer", "not run"
+]
 """Why there is no verdict: the model was not reached; the video is missing or cannot be decoded; the reply was cut off
 before an answer; the model or its server refused; the agent said that it cannot tell; the data have no answer; the
-judge gave no verdict; nothing was tried yet."""
+judge gave no verdict; the scorer gave none, or there is none for such a question; nothing was tried yet."""
 
-CAUSES: tuple[Cause, ...] = ("transport", "video", "truncated", "refused", "abstained", "gold", "judge", "not run")
+CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +79,7 @@ class Graded:
     looked: Looked | None = None
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+
+    def why_not(self, column: str) -> Cause:
+        """Why there is no verdict in ``column``, for a question without one."""
+        return self.cause or ("judge" if column == "judge" else "scorer")

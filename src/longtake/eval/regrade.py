@@ -17,7 +17,7 @@ from ..scoring.judge import Judge, Probes
 from ..store import locked, write_atomic
 from ..types import JSON, Score, Usage
 from .data.benchmark import Spec
-from .grade import grade, is_judged
+from .grade import grade, is_judged, scorers_of
 from .items import Graded, Item
 from .judging import AbsentJudge, Judging, bare, judge_failure, judge_model, keep_judge_failure, probed
 from .report.metrics import summarise
@@ -225,13 +225,16 @@ async def regrade_unlocked(
 
 def metrics_of(opened: Opened) -> dict[str, JSON]:
     """`metrics.json` as a value."""
-    told = opened.manifest.told
+    told, spec = opened.manifest.told, opened.spec
     settings: dict[str, JSON] = {**opened.manifest.pinned, **{k: v for k, v in told.items() if k != "spec"}}
+    settings["scoring"] = {item.kind: {**scorers_of(item.kind, spec)} for item in opened.items.values()}
     metrics = summarise(
         opened.graded,
         headline=headline(opened),
         min_coverage=opened.settings.min_coverage,
-        macro=opened.spec.scoring.macro,
+        macro=spec.scoring.macro,
+        num_macro=spec.scoring.num_macro,
+        kind=None if spec.kind == "any" else spec.kind,
         settings=settings,
     )
     has_judge = told.get("judge") is not None

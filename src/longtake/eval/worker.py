@@ -83,7 +83,7 @@ class EvalTally:
             self.verdicts += 1
             self.value += score.value
         else:
-            cause = graded.cause or ("judge" if headline == "judge" else "no score")
+            cause = graded.why_not(headline)
             self.causes[cause] = self.causes.get(cause, 0) + 1
 
     @classmethod

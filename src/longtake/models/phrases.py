@@ -204,10 +204,10 @@ def is_only_refusal(said: str, *, codes: bool = False) -> bool:
         return False
     rest, patterns = _undressed(said), _refusals
     while rest:
-        end = min((found.end() for pattern in patterns if (found := pattern.match(rest))), default=None)
-        if end is None:
+        ends = [found.end() for found in (pattern.match(rest) for pattern in patterns) if found]
+        if not ends:
             return False
-        clause = _CLAUSE_END.search(rest, max(1, end - 1))
+        clause = _CLAUSE_END.search(rest, max(1, min(ends) - 1))
         rest, patterns = rest[clause.end() :] if clause else "", (*_refusals, *_polite)
     return True
 

@@ -85,13 +85,16 @@ class Subtitles(_Table):
 
 
 class Scoring(_Table):
-    """Names of scorers. ``headline`` is the column reported first; ``macro``: a stratum whose values count equally."""
+    """Names of scorers. ``headline`` is the column reported first; ``macro``: a stratum whose values count equally,
+    ``num_macro`` how many values the published mean is over. Where ``kind`` of the benchmark is not ``any``, questions
+    of other kinds stand apart from it."""
 
     strict: str | None = None
     lenient: str | None = None
     extra: tuple[str, ...] = ()
     headline: str = "lenient"
     macro: str | None = None
+    num_macro: int | None = None
 
 
 class Spec(_Table):

@@ -162,8 +162,8 @@ def _answer(one: Graded, column: str) -> JSON:
         told["answer"] = cut(one.answer, 60)
     if one.unreadable:
         told["unreadable"] = True
-    if one.cause is not None:
-        told["cause"] = one.cause
+    if told["state"] == "none":
+        told["cause"] = one.why_not(column)
     return told
 
 

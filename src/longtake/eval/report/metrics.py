@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from ...types import JSON, Usage
-from ..items import CAUSES, Graded
+from ..items import CAUSES, Graded, Kind
 from .columns import COLUMNS, cluster_of, columns_of, first_errors, judged, kinds_without, value_of
 from .statistics import CONFIDENCE, Estimate, estimate, kappa, macro_estimate
 
@@ -28,27 +29,29 @@ def summarise(
     headline: str,
     min_coverage: float,
     macro: str | None = None,
+    num_macro: int | None = None,
+    kind: Kind | None = None,
     settings: Mapping[str, JSON],
 ) -> dict[str, JSON]:
     """The object of ``metrics.json``; shares are in [0, 1], a number that does not exist is null, none is NaN.
 
     ``n`` counts questions asked, once an epoch, ``asked`` those of a column; ``num_videos_effective`` how many videos
     with equally many questions would be as uneven. ``headline`` names the column or measure of the one number;
-    ``macro`` a stratum: then that number is the mean over its values, each counting the same. Below ``min_coverage``
-    there is no headline, and ``why`` says so. The headline is asked of every question; another column of a question
-    when any of its kind has it."""
-    kinds = {name: {one.kind for one in graded if name in one.scores} for name in columns_of(graded)}
-    columns = {name: [one for one in graded if one.kind in kinds[name]] for name in kinds}
-    columns[headline] = list(graded)
-    verdicts = [name for name in COLUMNS if name in columns]
-    if headline not in verdicts:
-        verdicts.append(headline)
+    ``macro`` a stratum: then that number is the mean over its values, each counting the same, of which ``num_macro``
+    are published. Below ``min_coverage`` there is no headline, and ``why`` says so.
+
+    ``kind`` is the benchmark's own where it has one: questions of other kinds are measured apart, in the strata, where
+    ``kind`` is one as soon as there are several. The headline is asked of every question of the benchmark's kind (of
+    every one where it has none); another column of those when any of their kind has it."""
+    own = [one for one in graded if one.kind == kind] or [*graded]
+    columns = {**_by_column(own), headline: own}
+    verdicts = _verdicts(columns, headline)
     found = {name: _estimate(columns[name], name) for name in columns}
     coverage = {name: _coverage(columns[name], name) for name in verdicts}
-    missing = [one for one in graded if value_of(one, headline) is None]
-    why = [one.cause or ("judge" if headline == "judge" else "no score") for one in missing]
+    missing = [one for one in own if value_of(one, headline) is None]
+    why = [one.why_not(headline) for one in missing]
     causes, videos = Counter(why), Counter(cluster_of(one) for one in graded)
-    order = [*CAUSES, "no score"]
+    head = _headline(own, headline, min_coverage, macro, dict(causes))
     return {
         "n": len(graded),
         "num_questions": len({one.id for one in graded}),
@@ -56,22 +59,22 @@ def summarise(
         "num_videos_effective": _share(len(graded) ** 2, sum(n * n for n in videos.values())),
         "most_per_video": max(videos.values(), default=0),
         "num_epochs": len({one.epoch for one in graded}),
-        "coverage": _share(len(graded) - len(missing), len(graded)),
+        "coverage": _share(len(own) - len(missing), len(own)),
         "coverages": {**coverage},
         "asked": {name: len(held) for name, held in columns.items()},
-        "not_defined": {name: _not_defined(graded, name) for name in columns},
-        "no_verdict": {cause: causes[cause] for cause in sorted(causes, key=order.index)},
+        "not_defined": {name: _not_defined(own, name) for name in columns},
+        "no_verdict": {cause: causes[cause] for cause in sorted(causes, key=CAUSES.index)},
         "first_errors": first_errors(missing, why, headline),
-        "judged": judged(graded) if settings.get("judge") is not None else None,
+        "judged": judged(own) if settings.get("judge") is not None else None,
         "unreadable": sum(one.unreadable for one in graded),
-        "headline": _headline(graded, headline, min_coverage, macro, dict(causes)),
+        "headline": {**head, "num_macro": num_macro, "apart": _apart(graded, own)},
         "accuracy": {name: _mean(found.get(name)) for name in dict.fromkeys((*COLUMNS, *verdicts))},
         "interval": {name: _interval(found[name]) for name in verdicts},
         "standard_error": {name: None if (e := found[name]) is None else e.standard_error for name in verdicts},
         "bounds": {name: _bounds(columns[name], name) for name in verdicts},
         "measures": {name: _measure(columns[name], name) for name in columns if name not in verdicts},
-        "strata": _strata(graded, columns, verdicts, headline),
-        "agreement": _agreements(graded, headline),
+        "strata": _strata(graded, headline),
+        "agreement": _agreements(own),
         "localisation": _localisation(graded),
         "usage": _usage(graded),
         "method": {"confidence": CONFIDENCE, "about": METHOD},
@@ -80,6 +83,22 @@ def summarise(
 
 
 # ------------------------------------------------------------------------------------------------- parts of metrics
+
+
+def _by_column(graded: Sequence[Graded]) -> dict[str, list[Graded]]:
+    """The questions that each column is asked of."""
+    kinds = {name: {one.kind for one in graded if name in one.scores} for name in columns_of(graded)}
+    return {name: [one for one in graded if one.kind in kinds[name]] for name in kinds}
+
+
+def _apart(graded: Sequence[Graded], own: Sequence[Graded]) -> JSON:
+    """Kind of question -> how many of it are not in the headline."""
+    kinds = {one.kind for one in own}
+    return {**Counter(one.kind for one in graded if one.kind not in kinds)}
+
+
+def _verdicts(columns: Mapping[str, Sequence[Graded]], headline: str) -> list[str]:
+    return list(dict.fromkeys([*(name for name in COLUMNS if name in columns), headline]))
 
 
 def _estimate(graded: Sequence[Graded], column: str) -> Estimate | None:
@@ -130,7 +149,7 @@ def _measure(graded: Sequence[Graded], column: str) -> JSON:
 
 def _headline(
     graded: Sequence[Graded], column: str, min_coverage: float, macro: str | None, causes: Mapping[str, int]
-) -> JSON:
+) -> dict[str, JSON]:
     why: str | None = None
     num_missing = sum(causes.values())
     found = _estimate(graded, column) if macro is None else _macro(graded, column, macro)
@@ -150,7 +169,9 @@ def _headline(
     shown = None if why else found
     return {
         "column": column,
+        "n": len(graded),
         "mean_over": macro,
+        "values": None if macro is None else [*_by_value(graded, macro)],
         "num_outside": 0 if macro is None else sum(not one.strata.get(macro) for one in graded),
         "value": _mean(shown),
         "interval": _interval(shown),
@@ -177,9 +198,12 @@ def _by_value(graded: Sequence[Graded], stratum: str) -> dict[str, list[Graded]]
     return dict(sorted(found.items()))
 
 
-def _strata(
-    graded: Sequence[Graded], columns: Mapping[str, Sequence[Graded]], verdicts: Sequence[str], headline: str
-) -> JSON:
+def _strata(graded: Sequence[Graded], headline: str) -> JSON:
+    """The same for the questions of each value of a stratum; the kinds of question are one where there are several."""
+    if len({one.kind for one in graded}) > 1:
+        graded = [replace(one, strata={**one.strata, "kind": (one.kind,)}) for one in graded]
+    columns = {**_by_column(graded), headline: graded}
+    verdicts = _verdicts(columns, headline)
     told: dict[str, JSON] = {}
     for name in dict.fromkeys(name for one in graded for name in one.strata):
         values: dict[str, JSON] = {}
@@ -201,7 +225,7 @@ def _strata(
     return told
 
 
-def _agreements(graded: Sequence[Graded], headline: str) -> JSON:
+def _agreements(graded: Sequence[Graded]) -> JSON:
     """How often two columns say the same of a question that both have a verdict on; right is a value above a half."""
     told: dict[str, JSON] = {}
     for one, other in (("judge", "strict"), ("judge", "lenient"), ("lenient", "strict")):
