@@ -48,6 +48,10 @@ def sample(target: str) -> Sample:
         ("1.2 million", "1,200,000"),
         ("−5", "-5"),
         ("black or white", "Black or white"),
+        ("5, not 6", "5"),
+        ("minus five", "-5"),
+        ("12k", "12,000"),
+        ("3 red cars", "3"),
     ],
 )
 def test_relaxed_is_right(answer: str, target: str) -> None:
@@ -74,6 +78,22 @@ def test_relaxed_is_right(answer: str, target: str) -> None:
         ("Not " + DOOR, DOOR),
         ("2" + DOOR, DOOR),
         ("many", "3"),
+        ("minus 5", "5"),
+        ("negative five", "5"),
+        ("over 5", "5"),
+        ("at least 5", "5"),
+        ("5 or more", "5"),
+        ("5th", "5"),
+        ("A5", "5"),
+        ("v5", "5"),
+        ("5M", "5"),
+        ("5G", "5"),
+        ("12k", "12"),
+        ("10:30", "10"),
+        ("He is in room 3", "3"),
+        ("6, not 5", "5"),
+        ("5 not 5", "5"),
+        ("-5 degrees", "5 degrees"),
     ],
 )
 def test_relaxed_is_wrong(answer: str, target: str) -> None:
@@ -120,11 +140,59 @@ def test_any_text_has_numbers_or_none(text: str) -> None:
     assert all(q.value == q.value for q in quantities(figures(text)))
 
 
-def test_the_number_scorer() -> None:
-    cases = [("three", "3"), ("3 of them, the last one", "3"), ("2 minutes", "120 s"), ("at 10, then 12", "12")]
-    assert [number(trace(answer), sample(target)).value for answer, target in cases] == [1, 1, 1, 1]
-    assert number(trace("3 or 4"), sample("4")).value == 0
+@pytest.mark.parametrize(
+    ("answer", "target"),
+    [
+        ("three", "3"),
+        ("3 of them, the last one", "3"),
+        ("2 minutes", "120 s"),
+        ("-5", "-5"),
+        ("minus 5", "-5"),
+        ("\\boxed{7}", "7"),
+        ("**7**", "7"),
+        ("7 people at 12:05", "7"),
+        ("7 (confidence 90%)", "7"),
+        ("7, confidence 90%", "7"),
+        ("There are 5 people in scene 3", "5"),
+        ("2 red and 3 blue cars, 5 in total", "5"),
+        ("2 red and 3 blue cars, so there are 5", "5"),
+        ("Two at 0:03, 3 at 0:05. The answer is 5.", "5"),
+        ("2 + 3 = 5", "5"),
+        ("6, not 5", "6"),
+    ],
+)
+def test_the_number_is_stated(answer: str, target: str) -> None:
+    assert number(trace(answer), sample(target)).value == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "target"),
+    [
+        ("not 5", "5"),
+        ("It isn't 5", "5"),
+        ("more than 5", "5"),
+        ("at least five", "5"),
+        ("5 or more", "5"),
+        ("6, not 5", "5"),
+        ("I counted from 0:03 to 0:05", "5"),
+        ("7 people at 12:05", "5"),
+        ("7 (confidence 90%)", "90"),
+        ("10:30", "30"),
+        ("There are 5 people in scene 3", "3"),
+        ("3 or 4", "4"),
+        ("at 10, then 12", "12"),
+        ("5", "-5"),
+        ("many", "4"),
+    ],
+)
+def test_the_number_is_not_stated(answer: str, target: str) -> None:
+    assert number(trace(answer), sample(target)).value == 0
+
+
+def test_an_answer_without_a_number_is_unread() -> None:
     assert number(trace("many"), sample("4")).explanation.startswith("unread")
+    assert number(trace("3 or 4"), sample("4")).explanation.startswith("unread")
+    assert number(trace("3"), sample("at 10:30")).value is None
 
 
 # ------------------------------------------------------------------------------------------------------ formulas

@@ -1,21 +1,21 @@
 """Numbers in words and figures, with their units: reading them, and the scorer that compares them. Pure.
 
-Read are ``1,170``, ``-5``, ``three``, ``two hundred and five``, ``1.2 million``, ``45 %``, ``$5``, ``90 min``. A number
-without a unit equals the same one with any.
+Read are ``1,170``, ``-5``, ``minus 5``, ``three``, ``two hundred and five``, ``1.2 million``, ``12k``, ``45 %``,
+``$5``, ``90 min``; not the figures of ``10:30``, ``A5``, ``5th``. A number without a unit equals the same one with any.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..errors import ScoringError
 from ..types import Sample, Score, Trace
 from .base import UNREAD, answer_of, target_of
 
-__all__ = ["Quantity", "figures", "number", "quantities", "same", "whole_number"]
+__all__ = ["Quantity", "figures", "number", "quantities", "same", "stated", "whole_number"]
 
 _ONES = {word: i for i, word in enumerate("zero one two three four five six seven eight nine".split())}
 _TEENS = {
@@ -26,6 +26,7 @@ _TEENS = {
 }
 _TENS = {word: 10 * i for i, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
+_SHORT_SCALES = {"k": 1e3, "m": 1e6, "mn": 1e6, "bn": 1e9}
 _SMALL = {**_ONES, **_TEENS, **_TENS, "a": 1, "an": 1, "dozen": 12}
 
 
@@ -82,13 +83,47 @@ _SPELLED: Mapping[str, tuple[str, float]] = {
     for spellings, factor in units.items()
     for spelling in spellings.split()
 }
-_UNIT = "|".join(sorted(map(re.escape, _SPELLED), key=len, reverse=True))
+_CASED = "smhgl"
+"""Units that are a letter: a capital is none (``5G``), or another (``5M``)."""
+_UNIT = "|".join(
+    rf"(?-i:{spelling})" if spelling in _CASED else re.escape(spelling)
+    for spelling in sorted(_SPELLED, key=len, reverse=True)
+)
+_LETTER = r"[^\W\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""Of scripts that put spaces between words."""
 _QUANTITY = re.compile(
-    rf"(?P<sign>(?<![\w.)%])[-+])?(?P<before>[$€£])?\s?(?P<figure>{_FIGURE})(?:\s+(?P<scale>{_any(_SCALES)})\b)?"
-    rf"(?:[\s-]?(?P<unit>{_UNIT})(?!\w))?",
+    rf"(?P<sign>(?<![\w.)%])[-+]|\b(?:minus|negative)\s+)?(?P<before>[$€£]\s?)?(?<!{_LETTER})(?<!{_LETTER}-)(?<!\d:)(?<![\d.])"
+    rf"(?P<figure>{_FIGURE})(?!\d|\.\d|:\d)(?:\s+(?P<scale>{_any(_SCALES)})\b|(?P<short>k|(?-i:M)|mn|bn)(?!\w))?"
+    rf"(?:[\s-]?(?P<unit>{_UNIT})(?!\w))?(?<!\d(?={_LETTER}))",
     re.IGNORECASE,
 )
-_EITHER = re.compile(r"\s*(?:or|/|,\s*or|,\s*maybe|,\s*perhaps|or maybe|or perhaps)\s*", re.IGNORECASE)
+_CLAUSE = re.compile(r"[,;:!?\n]|\.(?!\d)|\bbut\b", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:\b(?:not|never|cannot|without|except|rather than|instead of)|n['’]t)\s+(?:\w+\s+){0,2}\Z", re.I
+)
+_BOUND_BEFORE = re.compile(
+    r"(?:\b(?:more|less|fewer|greater|higher|lower|larger|smaller|bigger|other)\s+than|\bat\s+(?:least|most)"
+    r"|\b(?:over|under|above|below|beyond|up\s+to|minimum\s+of|maximum\s+of|exceed\w*)|[<>≤≥]=?)\s*(?:the\s+)?\Z",
+    re.IGNORECASE,
+)
+_BOUND_AFTER = re.compile(
+    r"\s*(?:\+|(?:\w+\s+)?(?:or|and)\s+(?:more|less|fewer|above|up|below)\b|plus\b)", re.IGNORECASE
+)
+_LABEL = re.compile(
+    r"(?:\b(?:scene|room|frame|option|choice|step|chapter|part|episode|season|level|page|number|no\.|question|channel|route"
+    r"|clip|shot|video|track|door|figure)\s*|#)\Z",
+    re.IGNORECASE,
+)
+_ANNOUNCED_BEFORE = re.compile(
+    r"(?:\b(?:answer|total|count|result|number|sum)(?:\s+\w+){0,5}?\s*(?:\b(?:is|was|are|be|of)\b|[:=])|=|\\boxed\s*\{"
+    r"|\b(?:so|thus|therefore|hence|altogether|in total|i (?:say|choose))\b,?"
+    r"(?:\s+(?:there (?:are|is|were|was)|it is|it['’]s))?)"
+    r"\s*:?\s*(?:(?:about|exactly|approximately)\s+)?[*_\s\"'$({\[]*\Z",
+    re.IGNORECASE,
+)
+_ANNOUNCED_AFTER = re.compile(r"\s*(?:\w+\s+)?(?:in total|altogether|overall|in all)\b", re.IGNORECASE)
+_BRACKETS = re.compile(r"\([^()]*\)")
+_FAR = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +149,11 @@ def quantities(text: str) -> list[Quantity]:
         figure = re.sub(r"[^\d.]", "", match["figure"])
         if len(figure) > 300:
             continue  # nobody's number, and beyond what floats hold
-        value = float(figure) * _SCALES.get((match["scale"] or "").lower(), 1.0)
-        unit = match["unit"] or match["before"]
+        value = float(figure) * {**_SCALES, **_SHORT_SCALES}.get((match["scale"] or match["short"] or "").lower(), 1.0)
+        unit = match["unit"] or (match["before"] or "").strip()
+        is_negative = (match["sign"] or "+").strip().lower() in ("-", "minus", "negative")
         found.append(
-            Quantity(-value if match["sign"] == "-" else value, _SPELLED[unit.lower()] if unit else None, *match.span())
+            Quantity(-value if is_negative else value, _SPELLED[unit.lower()] if unit else None, *match.span())
         )
     return found
 
@@ -143,40 +179,61 @@ def same(one: Quantity, other: Quantity) -> bool:
     return abs(a - b) <= 1e-6 * max(1.0, abs(b))
 
 
-def number(trace: Trace, sample: Sample) -> Score:
-    """1 if the last number in the answer equals the target's (`same`), unless it offers another beside it.
+def stated(text: str) -> list[Quantity]:
+    """The numbers that `figures` of a text says something is; none of a text that denies one of them as well.
 
-    Number words count where there are no figures: the last one is no 1."""
+    Not the ones that are denied (``not 5``), mere bounds (``more than 5``) or names (``scene 5``), nor what stands in
+    brackets beside another."""
+    found, denied = list[Quantity](), list[Quantity]()
+    for one in quantities(text):
+        before, start = text[max(0, one.start - _FAR) : one.start], max(0, one.start - _FAR)
+        if _DENIED.search(_CLAUSE.split(before)[-1]):
+            denied.append(one)
+        elif not (
+            _BOUND_BEFORE.search(before) or _BOUND_AFTER.match(text, one.end) or _LABEL.search(text, start, one.start)
+        ):
+            found.append(one)
+    if any(same(one, other) for one in found for other in denied):
+        return []
+    aside = [match.span() for match in _BRACKETS.finditer(text)]
+    outside = [one for one in found if not any(start < one.start < end for start, end in aside)]
+    return outside or found
+
+
+def number(trace: Trace, sample: Sample) -> Score:
+    """1 if the number that the answer states (`stated`) equals the target's (`same`).
+
+    Of several different ones the last that is announced counts (``the answer is 5``, ``= 5``, ``5 in total``); without
+    an announcement the answer states none. Number words count where there are no figures: ``the last one`` is no 1."""
     try:
         answer, target = answer_of(trace), target_of(sample)
     except ScoringError as e:
         return Score("number", None, error=str(e))
-    right = _last(target)
+    right = next(iter(_read(target, quantities)[1][::-1]), None)
     if right is None:
         return Score("number", None, error=f"the target {sample.target!r} holds no number")
-    said = _last(answer)
+    text, found = _read(answer, stated)
+    if len(found) > 1 and right.unit is None:
+        found = [one for one in found if one.unit is None] or found
+    announced = [one for one in found if _is_announced(text, one)]
+    said = announced[-1] if announced else next(iter(found), None)
     if said is None:
-        return Score("number", 0.0, f"{UNREAD}the answer {answer!r} holds no number, right is {right.value:g}")
-    if _offers_several(answer):
-        return Score("number", 0.0, f"answered {answer!r}, which offers several, right is {right.value:g}")
+        return Score("number", 0.0, f"{UNREAD}the answer {answer!r} states no number, right is {right.value:g}")
+    if not announced and not all(same(one, said) for one in found):
+        return Score("number", 0.0, f"{UNREAD}answered {answer!r}, which states several, right is {right.value:g}")
     return Score("number", float(same(said, right)), f"answered {said.value:g}, right is {right.value:g}")
 
 
-def _last(text: str) -> Quantity | None:
+def _read(text: str, read: Callable[[str], list[Quantity]]) -> tuple[str, list[Quantity]]:
+    """What is read of the text and where; of its number words only if it has no figures."""
     ordinary = unicodedata.normalize("NFKC", text).replace("−", "-")
-    found = quantities(ordinary) or quantities(figures(text))
-    return found[-1] if found else None
+    said = ordinary if quantities(ordinary) else figures(text)
+    return said, read(said)
 
 
-def _offers_several(answer: str) -> bool:
-    said = figures(answer)
-    *_, before, last = [None, None, *quantities(said)]
-    return (
-        before is not None
-        and last is not None
-        and not same(before, last)
-        and _EITHER.fullmatch(said[before.end : last.start]) is not None
-    )
+def _is_announced(text: str, one: Quantity) -> bool:
+    before = text[max(0, one.start - _FAR) : one.start]
+    return _ANNOUNCED_BEFORE.search(before) is not None or _ANNOUNCED_AFTER.match(text, one.end) is not None
 
 
 def _figure(words: str) -> str:

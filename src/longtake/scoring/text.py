@@ -5,6 +5,7 @@ None of these understands meaning; that is a judge's work.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from ..errors import ScoringError
@@ -12,19 +13,24 @@ from ..types import Sample, Score, Trace
 from .base import answer_of, normal, target_of
 from .hedges import hedge
 from .maths import is_expression, same_maths
-from .numbers import figures, quantities, same, whole_number
+from .numbers import figures, quantities, same, stated, whole_number
 
 __all__ = ["contains", "exact", "mentions", "relaxed"]
 
 _SHARE = 0.9
 """LongVT's: how much of the longer text the shorter one must be."""
+_NOUNS = 2
+"""So many words may follow a number that is asked for without a noun: ``3 red cars`` for ``3``."""
+_DENIAL = re.compile(r"[\s,;(]*(?:and |but )?\bnot\s+\S+")
 _FILLER = frozenset(
-    "about approximately around roughly exactly nearly almost total of in it is was were there are".split()
+    (
+        "about approximately around roughly exactly nearly almost total of in it is was were there are they s answer"
+    ).split()
 )
 
 
 def exact(trace: Trace, sample: Sample) -> Score:
-    """1 if the answer is the target but for case, accents, punctuation and articles."""
+    """1 if the answer is the target but for case, accents, punctuation and articles; signs, units and points count."""
     return _compare("exact", trace, sample, lambda answer, target: normal(answer) == normal(target))
 
 
@@ -79,14 +85,17 @@ def _singular(text: str) -> str:
 def _same_number(answer: str, target: str) -> bool:
     """Whether ``target`` is a number, with a unit or noun or both, and ``answer`` holds it and no other number."""
     said, right = figures(answer), figures(target)
-    there, wanted = quantities(said), quantities(right)
+    there, wanted = stated(said), quantities(right)
     if len(wanted) != 1 or not there or not all(same(one, wanted[0]) for one in there):
         return False
     nouns = _other_words(right, wanted[0].start, wanted[0].end)
     if len(nouns) > 1 or normal(right[: wanted[0].start]) not in _FILLER | {""}:
         return False
-    others = _other_words(said, there[0].start, there[0].end)
-    return not others or nouns <= others
+    if nouns:
+        others = _other_words(said, there[0].start, there[0].end)
+        return not others or nouns <= others
+    before, after = said[: there[0].start], _DENIAL.sub(" ", said[there[-1].end :])
+    return not _other_words(before, 0, 0) and len(_other_words(after, 0, 0)) <= _NOUNS
 
 
 def _other_words(text: str, start: int, end: int) -> set[str]:
