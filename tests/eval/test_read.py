@@ -44,11 +44,14 @@ def test_every_row_is_an_item_malformed_or_a_duplicate(tmp_path: Path):
 
 def test_a_row_without_a_column_says_which_it_has(tmp_path: Path):
     loaded = read_own(
-        tmp_path, {"Frage": "Who?", "video": "v"}, {"question": "Who?", "Film": "v"}, {**OWN, "answer": "Z"}
+        tmp_path,
+        {"Frage": "Who?", "video": "v"},
+        {"question": "Who?", "Film": "v", "video": ""},
+        {**OWN, "answer": "Z"},
     )
     first, second, third = (row.reason for row in loaded.malformed)
     assert "; the row has: Frage, video" in first
-    assert "; the row has: question, Film" in second
+    assert "; the row has: question, Film, video (empty)" in second
     assert "the row has" not in third
 
 
@@ -86,6 +89,26 @@ def test_options_that_stand_in_the_question_too_are_shown_once(tmp_path: Path):
     question = "Who?\n" + "\n".join(made_rows.listed(FOUR, "({letter}) {text}"))
     sample = read_own(tmp_path, {**OWN, "question": question}).items[0].sample
     assert (sample.question, sample.choices) == ("Who?", FOUR)
+
+
+@pytest.mark.parametrize(
+    ("truth", "why"),
+    [
+        ({"candidates": ["x", "w", "y", "z"]}, "has other options"),
+        ({"question": "Who sleeps?"}, "answers another question, 'Who sleeps?'"),
+    ],
+)
+def test_ground_truth_of_something_else_is_not_merged(truth: dict[str, Any], why: str, tmp_path: Path):
+    row = {"question_id": "AR_0", "video": "v.mp4", "question": "Who  waits?", "candidates": ["w", "x", "y", "z"]}
+    row["question_type"] = "count"
+    other = {**row, "question_id": "AR_1"}
+    (tmp_path / "test-question").mkdir()
+    (tmp_path / "test-question" / "test_mcq.json").write_text(json.dumps([row, other]))
+    answers = [{**row, **truth, "answer": "w"}, {**other, "question": "Who waits?", "answer": "x"}]
+    (tmp_path / "test_mcq_gt.json").write_text(json.dumps(answers))
+    loaded = read_benchmark(load_spec("mlvu-test"), [tmp_path])
+    assert [(item.sample.id, item.sample.target) for item in loaded.items] == [("AR_1", "B")]
+    assert why in loaded.malformed[0].reason
 
 
 def test_a_list_in_an_open_question_is_no_choice(tmp_path: Path):

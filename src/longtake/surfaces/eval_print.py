@@ -70,7 +70,7 @@ def print_check(found: Check) -> None:
         f" {len(found.ambiguous)} ambiguous, {opened}; {each}",
         soft_wrap=True,
     )
-    if found.num_subtitles is not None:
+    if found.num_subtitles is not None and found.num_found:
         out.print(f"subtitles  {found.num_subtitles} of {found.num_found} videos")
     if found.answer_prior:
         prior = ", ".join(f"{answer} {share:.1%}" for answer, share in found.answer_prior.items())

@@ -65,7 +65,7 @@ class Columns:
         needed = ["question", "video", *(["options"] if self._spec.kind == "choice" else [])]
         if all(_has(row, self._wanted[f"fields.{key}"]) for key in needed):
             return ""
-        shown = [name for name in given if name != KEY]
+        shown = [f"{name} (empty)" if is_empty(value) else name for name, value in given.items() if name != KEY]
         more = f" and {len(shown) - _MAX_SHOWN} more" if len(shown) > _MAX_SHOWN else ""
         return f"; the row has: {', '.join(shown[:_MAX_SHOWN]) or 'nothing'}{more}"
 
