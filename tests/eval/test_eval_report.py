@@ -21,6 +21,7 @@ from longtake.eval.report.write import write_pages, write_report
 from longtake.eval.run import evaluate_async
 from longtake.eval.settings import read_eval_settings
 from longtake.media import VideoInfo
+from longtake.scoring.looked import Looked
 from longtake.types import Message, ModelOutput, Sample, ToolCall, ToolResult, Trace, Turn
 from parts_of_page import Page, assert_only_its_own_acts
 
@@ -194,3 +195,35 @@ async def test_a_folder_of_an_evaluation_becomes_its_report(tmp_path: Path) -> N
     assert (tmp_path / "shown" / file).resolve() == (out / "view" / "index.html").resolve()
     assert place.endswith("/0")
     assert len(page.data["questions"][0]["turns"][0]["turns"]) == 1
+
+
+def test_what_one_must_know_stands_with_the_numbers(tmp_path: Path) -> None:
+    made = [*run_of(3), graded("v9/0", "v9", kind="span", lenient=0.0, scores={"temporal_iou": 0.1})]
+    told = {"num_rows": 12, "num_malformed": 1, "num_duplicates": 1, "unset": None, "empty": []}
+    page, text = pages([run("crop", made, settings=told)], tmp_path)
+    said = page.data["runs"][0]["notes"]
+    assert "12 rows: 10 asked, 1 malformed, 1 duplicate" in said
+    assert any(one.startswith("strict: over 9 of 10; not defined for span questions (1)") for one in said)
+    for one in said:
+        assert re.sub(r"\W", "", one) in re.sub(r"\W", "", text)
+    assert [term for term, _ in page.data["terms"]][:3] == ["headline", "strict", "lenient"]
+    assert "- coverage: the share of questions with a verdict" in text
+    assert "| num\\_rows | 12 |" in text
+    assert "unset" not in text
+    assert "empty" not in text
+    assert "| crop | strict |" in text
+    assert re.search(r"\| run \| column \| mean \| interval \| n \| coverage \|\n\| --- \| --- \| ---: ", text)
+
+
+def test_runs_of_other_questions_are_not_compared_in_one_sentence(tmp_path: Path) -> None:
+    runs = [run(name, [graded(f"v{i}/0", f"v{i}", lenient=1.0)]) for i, name in enumerate("abc")]
+    page, text = pages(runs, tmp_path)
+    assert {one["problem"] for one in page.data["comparisons"]} == {"they share no question"}
+    assert text.count("share no question") == 1
+    assert "Not compared: b against a; c against a; c against b: they share no question." in text
+
+
+def test_agents_without_tools_have_no_looks(tmp_path: Path) -> None:
+    looked = Looked(0, 0.0, 64, 2, shown=0.5)
+    _, text = pages([run("direct", [graded("v0/0", "v0", lenient=1.0, looked=looked)])], tmp_path)
+    assert "| direct | 1 | 50.0 | – | – | – | 0.0 | 64.0 | 2.0 |" in text

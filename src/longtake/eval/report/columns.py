@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from ...types import JSON
-from ..items import Graded
+from ..items import Graded, Kind
 
-__all__ = ["COLUMNS", "cluster_of", "columns_of", "first_errors", "judged", "kinds_without", "value_of"]
+__all__ = ["COLUMNS", "cluster_of", "columns_of", "first_errors", "judged", "kinds_without", "of_kind", "value_of"]
 
 COLUMNS = ("strict", "lenient", "judge")
 """Verdicts, in this order; every other score is a measure."""
@@ -26,6 +27,11 @@ def value_of(graded: Graded, column: str) -> float | None:
 def cluster_of(graded: Graded) -> str:
     """What is independent of the rest: the video; the question where the data name no video."""
     return graded.video_id or f"question {graded.id}"
+
+
+def of_kind(graded: Sequence[Graded], kind: Kind | Literal["any"]) -> Sequence[Graded]:
+    """The questions that the numbers of a benchmark of this ``kind`` are over: of it, or all where there is none."""
+    return [one for one in graded if one.kind == kind] or graded
 
 
 def columns_of(graded: Sequence[Graded]) -> list[str]:

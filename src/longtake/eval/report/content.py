@@ -65,12 +65,18 @@ def comparisons(runs: Sequence[Run]) -> list[JSON]:
             found.append({"a": a.name, "b": b.name, "problem": "they share no question"})
             continue
         try:
-            one = compare(a.graded, b.graded, str(at(a.metrics, "headline", "column")))
+            one = compare(_own(a), _own(b), str(at(a.metrics, "headline", "column")))
         except ConfigError as e:
             found.append({"a": a.name, "b": b.name, "problem": str(e)})
         else:
             found.append({"a": a.name, "b": b.name, **one})
     return found
+
+
+def _own(run: Run) -> list[Graded]:
+    """The questions that the headline is over."""
+    apart = at(run.metrics, "headline", "apart")
+    return [one for one in run.graded if not isinstance(apart, dict) or one.kind not in apart]
 
 
 def page_data(runs: Sequence[Run]) -> dict[str, JSON]:

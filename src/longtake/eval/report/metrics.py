@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from ...types import JSON, Usage
 from ..items import CAUSES, Graded, Kind
-from .columns import COLUMNS, cluster_of, columns_of, first_errors, judged, kinds_without, value_of
+from .columns import COLUMNS, cluster_of, columns_of, first_errors, judged, kinds_without, of_kind, value_of
 from .statistics import CONFIDENCE, Estimate, estimate, kappa, macro_estimate
 
 __all__ = ["summarise"]
@@ -30,7 +31,7 @@ def summarise(
     min_coverage: float,
     macro: str | None = None,
     num_macro: int | None = None,
-    kind: Kind | None = None,
+    kind: Kind | Literal["any"] = "any",
     settings: Mapping[str, JSON],
 ) -> dict[str, JSON]:
     """The object of ``metrics.json``; shares are in [0, 1], a number that does not exist is null, none is NaN.
@@ -43,8 +44,8 @@ def summarise(
     ``kind`` is the benchmark's own where it has one: questions of other kinds are measured apart, in the strata, where
     ``kind`` is one as soon as there are several. The headline is asked of every question of the benchmark's kind (of
     every one where it has none); another column of those when any of their kind has it."""
-    own = [one for one in graded if one.kind == kind] or [*graded]
-    columns = {**_by_column(own), headline: own}
+    own = of_kind(graded, kind)
+    columns: dict[str, Sequence[Graded]] = {**_by_column(own), headline: own}
     verdicts = _verdicts(columns, headline)
     found = {name: _estimate(columns[name], name) for name in columns}
     coverage = {name: _coverage(columns[name], name) for name in verdicts}
@@ -202,7 +203,7 @@ def _strata(graded: Sequence[Graded], headline: str) -> JSON:
     """The same for the questions of each value of a stratum; the kinds of question are one where there are several."""
     if len({one.kind for one in graded}) > 1:
         graded = [replace(one, strata={**one.strata, "kind": (one.kind,)}) for one in graded]
-    columns = {**_by_column(graded), headline: graded}
+    columns: dict[str, Sequence[Graded]] = {**_by_column(graded), headline: graded}
     verdicts = _verdicts(columns, headline)
     told: dict[str, JSON] = {}
     for name in dict.fromkeys(name for one in graded for name in one.strata):

@@ -20,7 +20,7 @@ _MEANING = {
     "gold": "the data have no answer",
     "judge": "the judge gave no verdict",
     "not run": "not asked yet",
-    "no score": "the scorer gave no verdict",
+    "scorer": "the scorer gave no verdict, or there is none for such questions",
 }
 
 TERMS = {
@@ -101,6 +101,13 @@ def _of_verdicts(metrics: Mapping[str, JSON]) -> Iterator[str]:
 
 def _of_columns(metrics: Mapping[str, JSON]) -> Iterator[str]:
     """Verdicts that are over fewer questions than were asked."""
+    if apart := [plural(count, f"{kind} question") for kind, count in _items(metrics, "headline", "apart")]:
+        told = f"{number(at(metrics, 'headline', 'n')):,.0f} of {number(at(metrics, 'n')):,.0f} questions"
+        yield f"headline and columns: over {told}; {' and '.join(apart)} measured apart, see the stratum kind"
+    values, published = at(metrics, "headline", "values"), number(at(metrics, "headline", "num_macro"))
+    if isinstance(values, list) and len(values) < published:
+        over = at(metrics, "headline", "mean_over")
+        yield f"mean over {len(values)} of the {published:,.0f} published values of {over}: not the published number"
     for column, _ in _items(metrics, "coverages"):
         kinds = [(kind, number(count)) for kind, count in _items(metrics, "not_defined", column)]
         if kinds:

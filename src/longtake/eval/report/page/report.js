@@ -1,10 +1,11 @@
 const runs = data.runs, several = runs.length > 1;
-const MARKS = { right: "✓ right", wrong: "✗ wrong", none: "– no verdict", absent: "not asked" };
-const COSTS = { cost_usd: ["USD", 4], frames: ["frames", 1], tokens: ["tokens", 0], seconds: ["seconds", 1] };
+const MARKS = { right: "✓ right", wrong: "✗ wrong", none: "– no verdict" };
+const COSTS = { cost_usd: "USD", frames: "frames", tokens: "tokens", seconds: "seconds" };
 const NONE = "–";
 const isNumber = (value) => typeof value === "number";
 const share = (value) => isNumber(value) ? (100 * value).toFixed(1) : NONE;
 const range = (pair) => pair ? `${share(pair[0])} to ${share(pair[1])}` : NONE;
+const seconds = (value) => isNumber(value) ? value.toLocaleString("en", { maximumFractionDigits: value < 1 ? 2 : value < 100 ? 1 : 0 }) : NONE;
 const count = (value) => isNumber(value) ? number(value) : NONE;
 const small = (value, digits = 3) => isNumber(value) ? value.toLocaleString("en", { maximumSignificantDigits: digits }) : NONE;
 const chance = (p) => isNumber(p) && p < 0.0001 ? "< 0.0001" : small(p, 2);
@@ -33,21 +34,22 @@ function headlines() {
   at("what").textContent = `${plural(data.num_questions, "question")} asked of ${plural(runs.length, "run")} · percent, with ${first.method.confidence * 100} % intervals. ${first.method.about}.`;
   add("headlines", ...runs.map((run) => {
     const m = run.metrics, head = headOf(run);
-    const missing = Object.values(m.no_verdict).reduce((sum, n) => sum + n, 0);
     return el("article", { class: "card headline" }, el("h2", {}, run.name), run.kind ? el("span", { class: "kind" }, run.kind) : "",
       el("div", { class: "big" }, head.value === null ? "no headline" : share(head.value)),
-      head.why ? el("p", { class: "warn" }, head.why) : el("p", {}, `${head.interval ? range(head.interval) : "no interval: all questions are about one video"} · ${head.column}${head.mean_over ? `, mean over ${head.mean_over}` : ""}`),
-      el("p", { class: "soft" }, `${count(m.n)} asked on ${plural(m.num_videos, "video")}${m.num_epochs > 1 ? ` in ${m.num_epochs} epochs` : ""} · coverage ${share(m.coverage)} · ${plural(missing, "question")} without a verdict`));
+      el("p", {}, [head.interval && range(head.interval), head.column + (head.mean_over ? `, mean over ${head.mean_over}` : "")].filter(Boolean).join(" · ")),
+      el("p", { class: "soft" }, `${run.asked} · coverage ${share(m.coverage)}`),
+      run.notes.length ? el("ul", { class: "notes soft" }, ...run.notes.map((note) => el("li", { class: note.startsWith("no headline") ? "warn" : "" }, note))) : "");
   }));
+  add("headlines", el("details", { class: "terms" }, el("summary", {}, "What the words mean"), el("dl", {}, ...data.terms.flatMap(([term, told]) => [el("dt", {}, term), el("dd", {}, told)]))));
 }
 
 // ---- verdicts
 function verdicts() {
   const rows = runs.flatMap((run) => Object.keys(run.metrics.coverages).map((name) => {
     const m = run.metrics, mean = m.accuracy[name], interval = m.interval[name];
-    return [run.name, name + (name === headOf(run).column ? " (headline)" : ""), [share(mean), bar(mean, interval)], range(interval), share(m.standard_error[name]), share(m.coverages[name]), range(m.bounds[name])];
+    return [run.name, name + (name === headOf(run).column ? " (headline)" : ""), [share(mean), bar(mean, interval)], range(interval), share(m.standard_error[name]), count(m.asked[name]), share(m.coverages[name]), range(m.bounds[name])];
   }));
-  add("verdicts", table("Verdicts by column", ["Run", "Column", "Right", "Interval", "SE", "Coverage", "All wrong to all right"], rows, [1]),
+  add("verdicts", table("Verdicts by column", ["Run", "Column", "Right", "Interval", "SE", "n", "Coverage", "All wrong to all right"], rows, [1]),
     el("p", { class: "soft" }, "The last column: the share right if every question without a verdict were wrong, and if each were right."));
   const causes = unique(runs.map((run) => Object.keys(run.metrics.no_verdict)));
   add("verdicts", el("h3", {}, "What is not measured"), table("What is not measured", ["Run", ...causes.map((cause) => `no verdict: ${cause}`), "unreadable (wrong)"],
@@ -62,15 +64,19 @@ function verdicts() {
   if (data.comparisons.length) compared();
 }
 function compared() {
-  const rows = data.comparisons.map((one) => {
-    const name = `${one.b} against ${one.a}`;
-    if (one.problem) return [name, one.problem, ...Array(7).fill(NONE)];
+  const nameOf = (one) => `${one.b} against ${one.a}`, problems = unique(data.comparisons.map((one) => one.problem || []));
+  const rows = data.comparisons.filter((one) => !one.problem).map((one) => {
     const exact = one.mcnemar, left = Object.values(one.no_verdict).reduce((sum, n) => sum + n, 0);
-    return [name, count(one.n), share(one.difference), range(one.interval), chance(one.p), exact ? count(exact.only_a) : NONE, exact ? count(exact.only_b) : NONE, exact ? chance(exact.p_exact) : NONE,
-      `${count(left)} no verdict, ${count(one.unpaired.a.n + one.unpaired.b.n)} unpaired`];
+    return [nameOf(one), count(one.n), share(one.difference), one.n && !one.num_different ? "no pair differs" : range(one.interval), chance(one.p), exact ? count(exact.only_a) : NONE, exact ? count(exact.only_b) : NONE, exact ? chance(exact.p_exact) : NONE,
+      [[left, "no verdict"], [one.not_defined, "not defined"], [one.unpaired.a.n + one.unpaired.b.n, "unpaired"]].filter(([n]) => n).map(([n, what]) => `${count(n)} ${what}`).join(", ") || "0"];
   });
-  add("verdicts", el("h3", {}, "Runs compared question by question"), table("Comparison", ["Run b against a", "Pairs", "Difference", "Interval", "p", "Only a right", "Only b right", "McNemar p", "Left out"], rows),
+  add("verdicts", el("h3", {}, "Runs compared question by question"));
+  if (rows.length) add("verdicts", table("Comparison", ["Run b against a", "Pairs", "Difference", "Interval", "p", "Only a right", "Only b right", "McNemar p", "Left out"], rows),
     el("p", { class: "soft" }, "Points. p takes into account that questions share videos; McNemar's does not."));
+  for (const problem of problems) {
+    const names = data.comparisons.filter((one) => one.problem === problem).map(nameOf);
+    add("verdicts", el("p", { class: "soft" }, rows.length || problems.length > 1 ? `Not compared: ${names.join("; ")}: ${problem}.` : `No two of these runs are compared: ${problem}.`));
+  }
 }
 
 // ---- cost
@@ -78,13 +84,22 @@ const perQuestion = (run) => {
   const each = run.metrics.usage.per_question;
   return { ...each, tokens: isNumber(each.input_tokens) ? each.input_tokens + each.output_tokens : null };
 };
+function steps(high) { // round numbers from 0 up to `high`
+  const raw = high / 4, ten = 10 ** Math.floor(Math.log10(raw)), step = ten * [1, 2, 5, 10].find((n) => n * ten >= raw);
+  return Array.from({ length: Math.floor(high / step + 1e-9) + 1 }, (_, i) => Number((i * step).toPrecision(12)));
+}
+function decades(low, high) { // 1, 2, 5, 10, ...; only 1, 10, 100 where those are many
+  const tens = Array.from({ length: 1 + Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) }, (_, i) => 10 ** (Math.floor(Math.log10(low)) + i));
+  const all = (parts) => tens.flatMap((ten) => parts.map((n) => Number((n * ten).toPrecision(12)))).filter((x) => x >= low && x <= high);
+  return [all([1, 2, 5]), all([1, 3]), all([1])].find((found) => found.length <= 6) || all([1]);
+}
 function chart(cost) {
   const W = 720, H = 340, left = 52, right = 20, top = 14, bottom = 44;
   const points = runs.map((run) => {
     const head = headOf(run), m = run.metrics, shown = head.value !== null;
     return { run, shown, x: perQuestion(run)[cost], y: shown ? head.value : m.accuracy[head.column], interval: shown ? head.interval : m.bounds[head.column] };
   }).filter((point) => isNumber(point.x) && isNumber(point.y));
-  const [unit, digits] = COSTS[cost];
+  const unit = COSTS[cost];
   if (!points.length) return el("p", { class: "soft" }, `No run has a known number of ${unit}.`);
   const xs = points.map((point) => point.x), positive = xs.filter((x) => x > 0);
   const log = positive.length === xs.length && Math.max(...xs) > 20 * Math.min(...xs);
@@ -98,9 +113,9 @@ function chart(cost) {
     drawn.append(svg("line", { class: "rule", x1: left, x2: W - right, y1: py(y / 4), y2: py(y / 4) }));
     text(left - 8, py(y / 4) + 4, `${25 * y}`, { "text-anchor": "end" });
   }
-  for (let i = 0; i <= 4; i++) {
-    const value = low + (high - low) * i / 4, x = log ? 10 ** value : value;
-    text(px(x), H - bottom + 20, x.toLocaleString("en", log ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: x < 1 ? digits : Math.min(digits, 1) }), { "text-anchor": i ? i === 4 ? "end" : "middle" : "start" });
+  for (const x of log ? decades(10 ** low, 10 ** high) : steps(high)) {
+    drawn.append(svg("line", { class: "rule", x1: px(x), x2: px(x), y1: py(0), y2: py(0) + 5 }));
+    text(px(x), H - bottom + 20, small(x, 12), { "text-anchor": "middle" });
   }
   text(0, top + 4, "%");
   text((left + W - right) / 2, H - 6, `${unit} per question${log ? " (logarithmic)" : ""}`, { "text-anchor": "middle" });
@@ -124,32 +139,32 @@ function chart(cost) {
 }
 function costs() {
   const known = Object.keys(COSTS).filter((name) => runs.some((run) => isNumber(perQuestion(run)[name]) && perQuestion(run)[name] > 0));
-  const select = el("select", { id: "cost-by" }, ...known.map((name) => el("option", { value: name }, `${COSTS[name][0]} per question`)));
+  const select = el("select", { id: "cost-by" }, ...known.map((name) => el("option", { value: name }, `${COSTS[name]} per question`)));
   const place = el("div");
   const draw = () => place.replaceChildren(chart(select.value));
   select.addEventListener("change", draw);
   if (known.length) { add("cost", el("div", { class: "controls" }, el("label", { htmlFor: select.id }, "Cost", select)), place); draw(); }
   const marks = [runs.some((run) => run.kind) && "Squares are baselines and runs made with gold.", runs.some((run) => headOf(run).value === null) && "Hollow points have no headline: their line is what is possible, not an interval."];
   add("cost", el("p", { class: "soft" }, marks.filter(Boolean).join(" ")));
-  const names = ["calls", "input_tokens", "output_tokens", "frames", "cost_usd", "seconds"];
+  const names = ["calls", "input_tokens", "output_tokens", "frames", "cost_usd"];
   add("cost", table("Cost", ["Run", "", "Calls", "Input tokens", "Output tokens", "Frames", "USD", "Seconds"], runs.flatMap((run) => [
-    [run.name, "in total", ...names.map((name) => small(run.metrics.usage[name], 6))],
-    [run.name, "per question", ...names.map((name) => small(run.metrics.usage.per_question[name]))]])));
+    [run.name, "in total", ...names.map((name) => small(run.metrics.usage[name], 6)), seconds(run.metrics.usage.seconds)],
+    [run.name, "per question", ...names.map((name) => small(run.metrics.usage.per_question[name])), seconds(run.metrics.usage.per_question.seconds)]])));
 }
 
 // ---- looking, strata, settings
 function looking() {
   const rows = runs.filter((run) => run.metrics.localisation.n).map((run) => {
     const at = run.metrics.localisation;
-    return [run.name, count(at.hit.n), ...["hit", "coverage", "iou"].flatMap((name) => [[share(at[name].mean), bar(at[name].mean, at[name].interval)]]), small(at.looks_per_question), small(at.looked_seconds_per_question), small(at.frames_per_question), small(at.gold_frames_per_question)];
+    return [run.name, count(at.shown.n), ...["shown", "hit", "coverage", "iou"].map((name) => share(at[name].mean)), small(at.looks_per_question), seconds(at.looked_seconds_per_question), small(at.frames_per_question), small(at.gold_frames_per_question)];
   });
   if (!rows.length) return add("looking", el("p", { class: "soft" }, "No run got as far as looking."));
-  add("looking", table("Where it looked", ["Run", "Gold spans", "Hit", "Coverage", "IoU", "Looks", "Seconds looked at", "Frames", "Frames in gold"], rows),
-    el("p", { class: "soft" }, "Hit: some look shares time with a gold span. Coverage: the share of the gold seconds that was looked at. The rest is per question."));
+  add("looking", table("Where it looked", ["Run", "Questions with gold", "Shown", "Hit", "Coverage", "IoU", "Looks", "Seconds looked at", "Frames", "Frames in gold"], rows),
+    el("p", { class: "soft" }, "Percent. Shown: the share of gold spans of which a frame was shown, in the overview or later. Hit: some look of the agent's tools shares time with a gold span. Coverage: the share of the gold seconds that was looked at. Agents without tools have no looks, so neither of the last three. The rest is per question."));
 }
 function strata() {
   const names = unique(runs.map((run) => Object.keys(run.metrics.strata)));
-  if (!names.length) return add("strata", el("p", { class: "soft" }, "The benchmark has no strata."));
+  if (!names.length) return add("strata", el("p", { class: "soft" }, "No question has strata. Name columns of the data in a TOML file that begins from this benchmark, and run that: ", el("code", {}, "[strata] topic = [\"topic\"]"), " gives the numbers of every topic."));
   for (const name of names) {
     const values = unique(runs.map((run) => Object.keys(run.metrics.strata[name] || {})));
     const rows = values.map((value) => [value, ...runs.map((run) => {
@@ -164,15 +179,15 @@ function strata() {
 }
 function flat(value, name, into) {
   if (value && typeof value === "object" && !Array.isArray(value)) for (const [key, held] of Object.entries(value)) flat(held, name ? `${name}.${key}` : key, into);
-  else into.set(name, Array.isArray(value) ? JSON.stringify(value) : value === null || value === "" ? NONE : String(value));
+  else into.set(name, Array.isArray(value) && value.length ? JSON.stringify(value) : value === null || value === "" || typeof value === "object" ? NONE : String(value));
   return into;
 }
 function settings() {
   const each = runs.map((run) => flat(run.metrics.settings, "", new Map()));
   const rows = unique(each.map((one) => [...one.keys()])).map((name) => {
     const values = each.map((one) => one.get(name) ?? NONE), differs = new Set(values).size > 1;
-    return [name, ...values.map((value) => el("span", { class: differs ? "differs" : "" }, value))];
-  });
+    return values.every((value) => value === NONE) ? null : [name, ...values.map((value) => el("span", { class: differs ? "differs" : "" }, value))];
+  }).filter(Boolean);
   add("settings", several ? el("p", { class: "soft" }, "In which the runs differ is coloured.") : null, table("Settings", ["Setting", ...runs.map((run) => run.name)], rows, runs.map((_, i) => i + 1)));
 }
 
@@ -194,9 +209,9 @@ function choose(label, options) { // options: [words, does a row fit]
 }
 function questions() {
   const any = (fits) => (row) => row.runs.some((one) => one && fits(one));
-  const causes = unique(data.questions.map((row) => row.runs.map((one) => one && one.state === "none" ? one.cause || "no score" : null).filter(Boolean)));
+  const causes = unique(data.questions.map((row) => row.runs.map((one) => one && one.state === "none" ? one.cause : null).filter(Boolean)));
   const outcomes = [["wrong", any((one) => one.state === "wrong")], ["right", any((one) => one.state === "right")], ["no verdict", any((one) => one.state === "none")],
-    ...causes.map((cause) => [`no verdict: ${cause}`, any((one) => one.state === "none" && (one.cause || "no score") === cause)]), ["unreadable", any((one) => one.unreadable)]];
+    ...causes.map((cause) => [`no verdict: ${cause}`, any((one) => one.state === "none" && one.cause === cause)]), ["unreadable", any((one) => one.unreadable)]];
   const names = unique(data.questions.map((row) => Object.keys(row.strata)));
   const filters = [choose(several ? "Outcome in any run" : "Outcome", outcomes)];
   const differ = disagreements();
@@ -209,7 +224,7 @@ function questions() {
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     found = data.questions.filter((row) => filters.every(([, fits]) => fits(row)) && words.every((word) => textOf(row).includes(word)));
-    status.textContent = `${count(found.length)} of ${plural(data.questions.length, "question")}`;
+    status.textContent = `${count(found.length)} of ${plural(data.questions.length, "question")} · click one to see its answers, verdicts and turns`;
     list.replaceChildren();
     shown = 0;
     show();
@@ -228,9 +243,9 @@ function textOf(row) {
   return texts.get(row);
 }
 function item(row) {
-  const marks = row.runs.map((one, i) => el("span", { class: `mark ${state(one)}` }, (several ? `${runs[i].name}: ` : "") + (one && one.unreadable ? "✗ unreadable" : one && one.cause && one.state === "none" ? `– ${one.cause}` : MARKS[state(one)])));
-  const tags = [row.id + (row.epoch ? `, epoch ${row.epoch}` : ""), ...Object.values(row.strata).map((values) => values.join(", "))];
-  const node = el("details", { class: `row${several ? " several" : ""}` }, el("summary", {}, el("span", { class: "marks" }, ...marks), el("span", {}, row.question || row.id), el("span", { class: "sub soft" }, tags.filter(Boolean).join(" · "))));
+  const marks = row.runs.map((one, i) => one && el("span", { class: `mark ${state(one)}` }, (several ? `${runs[i].name}: ` : "") + (one && one.unreadable ? "✗ unreadable" : one && one.cause && one.state === "none" ? `– ${one.cause}` : MARKS[state(one)]))).filter(Boolean);
+  const tags = [row.id + (runs.some((run) => run.metrics.num_epochs > 1) ? `, epoch ${(row.epoch || 0) + 1}` : ""), ...Object.values(row.strata).map((values) => values.join(", "))];
+  const node = el("details", { class: `row${several ? " several" : ""}` }, el("summary", {}, el("span", { class: "marks" }, ...marks), el("span", { class: "asks" }, row.question || row.id), el("span", { class: "sub soft" }, tags.filter(Boolean).join(" · "))));
   node.addEventListener("toggle", () => { if (node.open && node.children.length === 1) node.append(inside(row)); });
   return node;
 }
@@ -254,10 +269,10 @@ function answer(one, full, turns, run) {
   const said = full.answer ?? one.answer;
   node.append(said === undefined || said === null ? el("p", { class: "soft" }, "No answer.") : el("p", { class: "text-block" }, el("b", {}, "Answer: "), said));
   if (one.cause || full.error) node.append(el("p", { class: "warn" }, [one.cause, full.error].filter(Boolean).join(": ")));
-  for (const [name, value] of Object.entries(one.scores)) node.append(el("p", { class: "soft" }, `${name}: ${value === null ? "no verdict" : number(value)}${(full.notes || {})[name] ? `, ${full.notes[name]}` : ""}`));
+  for (const [name, value] of Object.entries(one.scores)) node.append(el("p", { class: "soft" }, `${name}: ${value === null ? "no verdict" : value === 1 && name in run.metrics.coverages ? "right" : value === 0 && name in run.metrics.coverages ? "wrong" : `${share(value)} %`}${(full.notes || {})[name] ? `, ${full.notes[name]}` : ""}`));
   const at = full.looked;
-  if (at) node.append(el("p", { class: "soft" }, `${plural(at.looks, "look")}${at.hit === null ? "" : at.hit ? `, hit the gold span: coverage ${share(at.coverage)} %, IoU ${share(at.iou)} %` : ", none at the gold span"}`));
-  if (full.frames !== undefined) node.append(el("p", { class: "soft" }, `${count(full.frames)} frames · ${count(full.tokens)} tokens · ${full.cost_usd === null ? "price unknown" : `$${full.cost_usd.toFixed(4)}`} · ${number(full.seconds)} s`));
+  if (at) node.append(el("p", { class: "soft" }, [at.hit === null && !at.looks ? "" : plural(at.looks, "look") + (at.hit === null ? "" : at.hit ? `, hit the gold span: coverage ${share(at.coverage)} %, IoU ${share(at.iou)} %` : ", none at the gold span"), isNumber(at.shown) ? `frames of ${share(at.shown)} % of the gold spans shown` : ""].filter(Boolean).join(" · ")));
+  if (full.frames !== undefined) node.append(el("p", { class: "soft" }, `${plural(full.frames, "frame")} · ${plural(full.tokens, "token")} · ${full.cost_usd === null ? "price unknown" : `$${full.cost_usd.toFixed(4)}`} · ${seconds(full.seconds)} s`));
   if (full.link) node.append(el("p", {}, el("a", { href: full.link }, "Open its evidence")));
   if (turns) node.append(el("details", {}, el("summary", {}, `Trace of ${plural(turns.first + turns.turns.length, "turn")}`),
     turns.first ? el("p", { class: "soft" }, `The last ${turns.turns.length}:`) : "", ...turns.turns.map((made, i) => turn(made, turns.first + i))));
