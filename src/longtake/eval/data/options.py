@@ -230,7 +230,7 @@ def right_option(value: JSON, forms: Sequence[Form], options: Options) -> int:
     What the data themselves call an option (``name``) goes before letters and counting. Where they count its fields
     from 1, an index may do so too: unless ``index`` is the one form there is."""
     value = unwrapped(value)
-    wanted = [*forms]
+    wanted = list[Form](forms)
     if "index" in forms and len(forms) > 1 and "index1" not in forms and _counted_from_one(options.names):
         wanted.append("index1")
     readings = {form: found for form in wanted if (found := _READERS[form](value, options)) is not None}
