@@ -31,12 +31,31 @@ __all__ = [
 ]
 
 _ASA_IOU = 0.5
+_NEAR = 40
 _BETWEEN = r"[^\d\n]{0,30}?\n?[^\d\n]{0,30}?"
 _START_END = re.compile(
-    rf"\b(?:start|begin)\w*{_BETWEEN}(?<![\d.:])({TIME}){_BETWEEN}\b(?:end|finish|stop|last|until)\w*{_BETWEEN}({TIME})",
+    rf"\b(?:start|begin)\w*{_BETWEEN}(?<![\d.:])({TIME}){_BETWEEN}\b(?:(?:end|finish|stop|until)\w*|last\w*\s+(?:until|till|to)\b)"
+    rf"{_BETWEEN}({TIME})",
     re.IGNORECASE,
 )
 """``starts at 0:12 and ends at 0:30``, ``{"start_time": 12, "end_time": 30}``, one on each line."""
+_START_LENGTH = re.compile(
+    rf"\b(?:start|begin)\w*{_BETWEEN}(?<![\d.:])({TIME}){_BETWEEN}"
+    rf"\b(?:last(?:s|ed|ing)?\b(?!\s+(?:until|till|to)\b)|duration\b|for\b(?=[^\d\n]{{0,20}}[\d.]+\s*[hms])){_BETWEEN}({TIME})",
+    re.IGNORECASE,
+)
+"""``starts at 0:12 and lasts for 18 seconds``."""
+_ASIDE = re.compile(rf"({TIME})\s*\(([^()]{{0,80}})\)", re.IGNORECASE)
+_FOREIGN = (
+    (re.compile(r"(?<=\d)\s*(?:秒[钟鐘間间]?|Sekunden?\b|segundos?\b|secondes?\b|secondi\b)", re.IGNORECASE), " s "),
+    (re.compile(r"(?<=\d)\s*(?:分[钟鐘]?|Minuten?\b|minutos?\b|minuti\b)", re.IGNORECASE), " min "),
+    (re.compile(r"(?<=\d)\s*(?:小时|小時|時間|Stunden?\b|horas?\b|heures?\b)", re.IGNORECASE), " h "),
+    (re.compile(r"(?<=[\ds.])\s*(?:到|至|から|\s(?:bis|à|hasta|até)\s)\s*(?=\d)", re.IGNORECASE), " to "),
+)
+"""Units and words for a range in other languages, as English has them."""
+_SURELY_TIME = re.compile(r":\d|\d\s*[hms]|[\[(]", re.IGNORECASE)
+_FROM = re.compile(r"\b(?:from|between|von|de|entre|从|從)\s*(?:(?:about|around|the|second|at)\s+)*\Z", re.IGNORECASE)
+_NEGATIVE = re.compile(r"(?<![\w)\].])-\Z")
 _PAIR = re.compile(rf"\W*({TIME})\s*[,;]\s*({TIME})\W*", re.IGNORECASE)
 _SHOWN_CLIP = re.compile(r"\n\n(\S+) \[\d+:\d\d:\d\d\.\d - ")
 _NEW_CLIP = re.compile(r"<New_clip>\s*([^\s<]+)")
@@ -46,16 +65,22 @@ def read_spans(text: str) -> list[TimeSpan]:
     """Every time range that ``text`` states, in order, each once: ``24.3 - 30.4``, ``0:24 to 0:30``, ``[24.3, 30.4]``,
     ``between twenty-four and thirty seconds``, ``starts at 24.3 and ends at 30.4``, ``{"start": 24.3, "end": 30.4}``.
 
-    A range that ends before it starts is none, and neither is a single moment."""
-    said = figures(text)
-    found = [(at, span) for at, _, span in spans_in(said)]
+    A range that ends before it starts is none, and neither is a single moment. Where some are surely times, by a unit,
+    a colon or a ``from``, others are none: ``2-3 people from 12 to 20 s``."""
+    said = _without_asides(_in_english(figures(text)))
+    found, unsure = list[tuple[int, TimeSpan]](), list[tuple[int, TimeSpan]]()
+    for at, end, span in spans_in(said):
+        if not _NEGATIVE.search(said, 0, at):
+            is_time = _SURELY_TIME.search(said, at, end) or _FROM.search(said, max(0, at - _NEAR), at)
+            (found if is_time else unsure).append((at, span))
     for match in _START_END.finditer(said):
-        start, end = parse_seconds(match[1]), parse_seconds(match[2])
-        if start < end:
-            found.append((match.start(), TimeSpan(start, end)))
+        found += _span(match.start(), parse_seconds(match[1]), parse_seconds(match[2]))
+    for match in _START_LENGTH.finditer(said):
+        start = parse_seconds(match[1])
+        found += _span(match.start(), start, start + parse_seconds(match[2]))
+    found = found or unsure
     if not found and (pair := _PAIR.fullmatch(said)):
-        start, end = parse_seconds(pair[1]), parse_seconds(pair[2])
-        found = [(0, TimeSpan(start, end))] if start < end else []
+        found = _span(0, parse_seconds(pair[1]), parse_seconds(pair[2]))
     return list(dict.fromkeys(span for _, span in sorted(found, key=lambda pair: pair[0])))
 
 
@@ -154,6 +179,21 @@ def union_iou(some: Sequence[TimeSpan], others: Sequence[TimeSpan]) -> float:
     a, b = union(some), union(others)
     shared = sum(one.overlap(other) for one in a for other in b)
     return shared / (sum(s.duration for s in a) + sum(s.duration for s in b) - shared)
+
+
+def _span(at: int, start: float, end: float) -> list[tuple[int, TimeSpan]]:
+    return [(at, TimeSpan(start, end))] if start < end else []
+
+
+def _in_english(text: str) -> str:
+    for pattern, english in _FOREIGN:
+        text = pattern.sub(english, text)
+    return text
+
+
+def _without_asides(text: str) -> str:
+    """``text`` without what stands in brackets after a time, if it is no range: ``12 (0:12) to 20 (0:20)``."""
+    return _ASIDE.sub(lambda match: match[0] if any(spans_in(f"({match[2]})")) else match[1], text)
 
 
 def _stated(trace: Trace, sample: Sample) -> TimeSpan | None:

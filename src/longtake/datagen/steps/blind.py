@@ -58,7 +58,7 @@ def blind(model: Model, tries: int = 3, max_tokens: int = MAX_TOKENS) -> Step:
         "max_tokens": max_tokens,
         "prompt": prompt_digest("data_blind"),
     }
-    return Step("blind", 3, config, run)
+    return Step("blind", 4, config, run)
 
 
 def _said(output: ModelOutput, item: Item) -> str | None:

@@ -146,7 +146,7 @@ def trace(model: Model, settings: TraceSettings) -> Step:
         "min_temporal_iou": settings.min_temporal_iou,
         "require_tool": settings.require_tool,
     }
-    return Step("trace", 3, config, run_)
+    return Step("trace", 4, config, run_)
 
 
 def _tools(model: Model, settings: TraceSettings) -> tuple[str, ...]:
