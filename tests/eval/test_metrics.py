@@ -10,6 +10,7 @@ import pytest
 from made_graded import graded, run_of, verdicts
 
 from longtake.eval.items import Graded
+from longtake.eval.report.columns import of_kind
 from longtake.eval.report.metrics import summarise
 from longtake.eval.report.notes import notes
 from longtake.eval.report.table import table
@@ -149,6 +150,7 @@ def test_questions_of_another_kind_stand_apart() -> None:
     assert found["strata"]["task"]["written 1"]["accuracy"]["lenient"] == 0.0
     assert any("over 14 of 19 questions; 5 text questions measured apart" in note for note in notes(found))
     assert not any("published" in note for note in notes(found))
+    assert len(of_kind(run, "choice")) == 14
     mixed = metrics(run, headline="lenient")
     assert (mixed["accuracy"]["lenient"], mixed["coverage"]) == (14 / 18, 18 / 19)
 

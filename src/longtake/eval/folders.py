@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..types import JSON
 from .regrade import Opened, headline, open_evaluation
+from .report.columns import of_kind
 from .report.compare import compare
 
 __all__ = ["compare_folders", "open_folders"]
@@ -42,7 +43,8 @@ def compare_folders(first: Path, second: Path, column: str | None = None) -> dic
                 f"{first} and {second} are not of the same {what}: {a.manifest.pinned[what]} and"
                 f" {b.manifest.pinned[what]}; compare runs of one benchmark"
             )
-    return compare(a.graded, b.graded, column or headline(a))
+    kind = a.spec.kind
+    return compare(of_kind(a.graded, kind), of_kind(b.graded, kind), column or headline(a))
 
 
 def _is_shard(opened: Opened) -> bool:

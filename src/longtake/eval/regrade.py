@@ -234,7 +234,7 @@ def metrics_of(opened: Opened) -> dict[str, JSON]:
         min_coverage=opened.settings.min_coverage,
         macro=spec.scoring.macro,
         num_macro=spec.scoring.num_macro,
-        kind=None if spec.kind == "any" else spec.kind,
+        kind=spec.kind,
         settings=settings,
     )
     has_judge = told.get("judge") is not None

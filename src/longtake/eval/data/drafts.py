@@ -18,7 +18,7 @@ from .benchmark import Fields, Form, Spec
 from .fields import FieldError, first, is_empty, is_span, read_spans, shown, texts_of, unwrapped
 from .options import Options, options_in, read_options, right_option
 
-__all__ = ["Draft", "draft_of"]
+__all__ = ["Draft", "check_truth", "draft_of"]
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PLACEHOLDER = re.compile(r"^\s*(?:<(?:video|image)>\s*)+", re.IGNORECASE)
@@ -80,6 +80,20 @@ def draft_of(spec: Spec, row: Mapping[str, JSON], default_id: str) -> Draft:
         _seconds(first(row, names.subtitle_duration)),
         notes,
     )
+
+
+def check_truth(names: Fields, row: Mapping[str, JSON], truth: Mapping[str, JSON]) -> None:
+    """Raises `FieldError` where ``truth``, which has the answer to ``row``, holds another question or other options."""
+    asked, answered = (first(each, names.question) for each in (row, truth))
+    if asked is not None and answered is not None and _plain(asked) != _plain(answered):
+        raise FieldError(f"the ground truth of its id answers another question, {shown(answered)}")
+    shown_, known = (read_options(each, names.options).texts for each in (row, truth))
+    if shown_ and known and [*map(_plain, shown_)] != [*map(_plain, known)]:
+        raise FieldError(f"the ground truth of its id has other options, {shown(known)}")
+
+
+def _plain(value: JSON) -> str:
+    return " ".join(str(value).split())
 
 
 def _gold(

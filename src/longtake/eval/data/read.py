@@ -14,7 +14,7 @@ from ...types import JSON
 from ..items import Item, Malformed
 from .benchmark import Spec
 from .columns import Columns, Unfound
-from .drafts import Draft, draft_of
+from .drafts import Draft, check_truth, draft_of
 from .fields import FieldError, first, is_empty
 from .files import locate
 from .placing import Placing
@@ -132,9 +132,11 @@ def _drafts(
                 malformed.append(Malformed(name, row.number, row.reason))
                 continue
             value = columns.read(row.value)
-            if truth := answers.get(str(first(value, with_key.fields.id))):
-                value = {**truth, **{key: each for key, each in value.items() if not is_empty(each)}}
+            truth = answers.get(str(first(value, with_key.fields.id)))
             try:
+                if truth is not None:
+                    check_truth(spec.fields, value, truth)
+                    value = {**truth, **{key: each for key, each in value.items() if not is_empty(each)}}
                 drafts.append((name, row.number, draft_of(with_key, value, f"{stem}:{row.number}")))
             except FieldError as e:
                 malformed.append(Malformed(name, row.number, f"{e}{columns.missing(value, row.value)}"))
