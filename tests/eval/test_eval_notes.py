@@ -41,7 +41,7 @@ def test_what_has_no_verdict_and_the_first_reason() -> None:
         graded("mine:6", "v0", strict=1.0),
         graded("mine:7", "v1", cause="video", error="films/7.mp4 was cut off"),
         graded("mine:8", "v2", cause="video", error="films/8.mp4 was cut off"),
-        graded("mine:9", "v3", cause="gold"),
+        graded("mine:9", "v3", cause="gold", error="nobody rings"),
     ]
     video, gold, *_ = notes(metrics(run))
     assert video == (

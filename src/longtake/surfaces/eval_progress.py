@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from .show import plural
+
 if TYPE_CHECKING:
     from ..eval.worker import EvalTally
 
@@ -61,7 +63,7 @@ class EvalBar:
         parts += [f"{count} {cause}" for cause, count in sorted(tally.causes.items())]
         spent = tally.spent
         if spent.num_calls:
-            parts.append(f"{spent.num_calls} calls" + (f", {spent.cost_usd:.2f} USD" if spent.cost_usd else ""))
+            parts.append(plural(spent.num_calls, "call") + (f", {spent.cost_usd:.2f} USD" if spent.cost_usd else ""))
         if tally.judge_failure:
             parts.append("the judge failed a known case")
         return ", ".join(parts)

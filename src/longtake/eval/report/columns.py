@@ -53,10 +53,10 @@ def kinds_without(graded: Iterable[Graded], column: str) -> set[str]:
 
 def first_errors(missing: Sequence[Graded], causes: Sequence[str], column: str) -> dict[str, JSON]:
     """Cause -> the first question without a verdict in ``column`` for it, and what was said of it, where it was.
-    ``causes`` has one of each of ``missing``."""
+    ``causes`` has one of each of ``missing``; where the data have no answer, what the agent said is no reason."""
     found: dict[str, JSON] = {}
     for one, cause in zip(missing, causes, strict=True):
-        if cause not in found and (why := one.error or _said(one, column)):
+        if cause not in found and cause != "gold" and (why := one.error or _said(one, column)):
             found[cause] = f"{one.id}: {_short(why)}"
     return found
 

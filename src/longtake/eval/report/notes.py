@@ -51,8 +51,8 @@ def asked_in_words(metrics: Mapping[str, JSON]) -> str:
 def notes(metrics: Mapping[str, JSON]) -> list[str]:
     """Sentences about the run of which ``metrics`` are, the most important first."""
     return [
-        *_of_rows(metrics),
         *_of_verdicts(metrics),
+        *_of_rows(metrics),
         *_of_columns(metrics),
         *_of_intervals(metrics),
         *_price(metrics),
