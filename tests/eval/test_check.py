@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import made_rows
+from av.subtitles.subtitle import SubtitleSet
 from made_rows import FOUR, jsonl
 
 from clips import write_clock
@@ -14,6 +17,10 @@ from longtake.eval.data.benchmark import load_spec
 from longtake.eval.data.check import Check, check_benchmark
 from longtake.eval.data.read import read_benchmark
 
+ASS_HEADER = (
+    b"[Script Info]\r\n[V4+ Styles]\r\nFormat: Name\r\nStyle: Default\r\n[Events]\r\n"
+    b"Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\r\n"
+)
 OWN = {"question": "Who?", "video": "v1.mp4", "choices": list(FOUR), "answer": "B"}
 
 NO_WORDS = "no video has subtitles; give their folder or file with --subtitles, or run with --no-subtitles"
@@ -22,6 +29,23 @@ NO_WORDS = "no video has subtitles; give their folder or file with --subtitles, 
 def check_own(folder: Path, *rows: dict[str, Any], decode: bool = False, **more: Any) -> Check:
     loaded = read_benchmark(load_spec("custom"), [jsonl(folder / "own.jsonl", rows)])
     return check_benchmark(loaded, decode, **more)
+
+
+def with_track(source: Path, target: Path) -> None:
+    """``source`` with one line of text inside."""
+    with av.open(str(source)) as inp, av.open(str(target), "w") as out:
+        pictures = out.add_stream_from_template(inp.streams.video[0])
+        text: Any = out.add_stream("mov_text")
+        text.codec_context.subtitle_header = ASS_HEADER
+        text.codec_context.time_base = Fraction(1, 1000)
+        for packet in inp.demux(inp.streams.video[0]):
+            if packet.size:
+                packet.stream = pictures
+                out.mux(packet)
+        packet = text.codec_context.encode_subtitle(SubtitleSet.create(b"0,0,Default,,0,0,0,,Hello", 0, 500))
+        packet.stream, packet.time_base, packet.duration = text, Fraction(1, 1000), 500
+        packet.pts = packet.dts = 0
+        out.mux(packet)
 
 
 def test_what_guessing_would_score(tmp_path: Path):
@@ -36,6 +60,30 @@ def test_what_guessing_would_score(tmp_path: Path):
 def test_options_that_may_be_counted_from_one_are_noticed(tmp_path: Path):
     rows = [{**OWN, "question": f"Who {n}?", "answer": n % 3 + 1} for n in range(12)]
     assert any("none is the first option" in said for said in check_own(tmp_path, *rows).problems)
+
+
+def test_words_that_may_be_times_are_noticed(tmp_path: Path):
+    asked = {"question": "When?", "video": "v1.mp4"}
+    rows = [
+        {**asked, "id": n, "answer": answer} for n, answer in enumerate(("216-234", "1:00-2:00", "by night", "1,500"))
+    ]
+    found = check_own(tmp_path, *rows)
+    assert (found.kinds, found.timed_words) == ({"text": 3, "span": 1}, ["0"])
+    assert any("1 of the answers in words read as times: 0" in said for said in found.remarks)
+    (tmp_path / "words.toml").write_text('name = "words"\nbase = "custom"\nkind = "text"\n')
+    loaded = read_benchmark(load_spec(tmp_path / "words.toml"), [tmp_path / "own.jsonl"])
+    assert check_benchmark(loaded).timed_words == []
+
+
+def test_subtitles_in_a_video_are_found_when_it_is_opened(tmp_path: Path):
+    write_clock(tmp_path / "plain.mp4", num_frames=25)
+    with_track(tmp_path / "plain.mp4", tmp_path / "v1.mp4")
+    write_clock(tmp_path / "v2.mp4", num_frames=25)
+    rows = [{**OWN, "video": "v1.mp4"}, {**OWN, "video": "v2.mp4"}]
+    assert check_own(tmp_path, *rows).num_subtitles == 0
+    assert check_own(tmp_path, *rows, decode=True).num_subtitles == 1
+    (tmp_path / "v2.srt").write_text("1\n00:00:00,000 --> 00:00:00,500\nHello\n")
+    assert check_own(tmp_path, *rows, decode=True).num_subtitles == 2
 
 
 def test_an_even_benchmark_has_no_problems_but_its_videos(tmp_path: Path):

@@ -15,8 +15,10 @@ from ...agents.prompt import LETTERS
 from ...errors import VideoError
 from ...types import JSON
 from ...video.decode import Video
+from ...video.text import TimedText
 from ..items import Item, Malformed
 from .columns import Unfound
+from .fields import FieldError, read_spans
 from .hub import names_split
 from .read import Duplicate, Loaded
 
@@ -40,7 +42,8 @@ class Check:
     ``num_answers`` counts choices whose answer is known, ``expected_rows`` is the published count, ``repeated``
     the groups of ids that ask the same of the same video, ``conflicts`` those of them whose answers differ,
     ``spans_outside`` the ids of questions whose gold lies past the end of their video. ``num_videos``: a file under
-    several names counts once; ``num_subtitles``: those that were found and have some."""
+    several names counts once; ``num_subtitles``: those that were found and have some, where videos were opened also in
+    them or beside them. ``timed_words``: the ids of answers in words that read as times."""
 
     name: str
     num_rows: int
@@ -67,6 +70,7 @@ class Check:
     num_gold_spans: int
     undecodable: Mapping[str, str] | None = None
     spans_outside: Sequence[str] = ()
+    timed_words: Sequence[str] = ()
     provenance: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
 
     @property
@@ -87,7 +91,14 @@ class Check:
     @property
     def remarks(self) -> list[str]:
         """What one may want to know, and is no problem."""
-        return [self._lacking] if self._lacking and not self.needs_subtitles else []
+        found = [self._lacking] if self._lacking and not self.needs_subtitles else []
+        if self.timed_words:
+            some = ", ".join(self.timed_words[:_SHOWN])
+            found.append(
+                f"{len(self.timed_words)} of the answers in words read as times: {some}; if they are, write "
+                '[start, end], or say kind = "span" in a TOML file'
+            )
+        return found
 
     def _of_rows(self) -> list[str]:
         found = list[str]()
@@ -198,6 +209,7 @@ class Check:
             "num_subtitles": self.num_subtitles,
             "num_gold_spans": self.num_gold_spans,
             "spans_outside": [*self.spans_outside],
+            "timed_words": [*self.timed_words],
             "provenance": {**self.provenance},
             "problems": [*self.problems],
             "remarks": [*self.remarks],
@@ -221,13 +233,14 @@ def check_benchmark(
     paths = sorted({path for path in names.values() if path})
     choices = [item for item in items if item.kind == "choice"]
     letters = Counter(item.sample.target for item in choices if item.sample.target)
-    undecodable, durations = None, dict[str, float]()
+    undecodable, opened = None, dict[str, _Opened]()
     if decode:
         fps = loaded.spec.frame_fps
-        undecodable, durations = _opened(paths, fps, num_threads, deadline_seconds, isolate, on_progress)
+        undecodable, opened = _opened(paths, fps, num_threads, deadline_seconds, isolate, on_progress)
     counts = sorted(by_video.values()) or [0]
     missing = sorted(name for name, path in names.items() if not path and name not in loaded.ambiguous)
     with_words = {item.sample.video for item in items if item.sample.video and item.sample.subtitles}
+    with_words |= {path for path, each in opened.items() if each.has_subtitles}
     return Check(
         name=loaded.spec.name,
         num_rows=loaded.num_rows,
@@ -253,7 +266,8 @@ def check_benchmark(
         needs_subtitles=loaded.needs_subtitles,
         num_gold_spans=sum(bool(item.sample.target_spans) for item in items),
         undecodable=undecodable,
-        spans_outside=[item.sample.id for item in items if _is_outside(item, durations)],
+        spans_outside=[item.sample.id for item in items if _is_outside(item, opened)],
+        timed_words=_timed_words(loaded),
         provenance=loaded.provenance,
     )
 
@@ -298,9 +312,30 @@ def _conflicts(items: Sequence[Item]) -> list[list[str]]:
     return [[*answers] for answers in groups.values() if len(set(answers.values())) > 1]
 
 
-def _is_outside(item: Item, durations: Mapping[str, float]) -> bool:
-    duration = durations.get(item.sample.video)
-    return duration is not None and any(span.end > duration + _OVER_SECONDS for span in item.sample.target_spans)
+def _timed_words(loaded: Loaded) -> list[str]:
+    """Ids of answers in words that may be times, where the rows say what kind they are of."""
+    found = list[str]()
+    for item in loaded.items if loaded.spec.kind == "any" else ():
+        target = item.sample.target or ""
+        try:
+            if item.kind == "text" and "," not in target and read_spans(target):
+                found.append(item.sample.id)
+        except FieldError:
+            continue
+    return found
+
+
+def _is_outside(item: Item, opened: Mapping[str, _Opened]) -> bool:
+    video = opened.get(item.sample.video)
+    return video is not None and any(
+        span.end > video.duration_seconds + _OVER_SECONDS for span in item.sample.target_spans
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    duration_seconds: float
+    has_subtitles: bool
 
 
 def _opened(
@@ -310,23 +345,23 @@ def _opened(
     deadline_seconds: float,
     isolate: bool,
     on_progress: Callable[[int, int], None] | None,
-) -> tuple[dict[str, str], dict[str, float]]:
-    """What cannot be decoded and why, and the durations of the rest."""
+) -> tuple[dict[str, str], dict[str, _Opened]]:
+    """What cannot be decoded and why, and what the rest is like."""
 
-    def open_one(path: str) -> float:
+    def open_one(path: str) -> _Opened:
         video = Video.open(path, deadline_seconds=deadline_seconds, isolate=isolate, frame_fps=frame_fps)
         video.frames_at([0.0], max_pixels=_CHECK_PIXELS)  # says so where a file hangs, which check() lets pass
         video.check()
-        return video.info.duration_seconds
+        return _Opened(video.info.duration_seconds, "subtitles" in TimedText(video, ocr=False).sources())
 
-    wrong, durations = dict[str, str](), dict[str, float]()
+    wrong, found = dict[str, str](), dict[str, _Opened]()
     with ThreadPoolExecutor(max(1, num_threads)) as pool:
         waiting = {pool.submit(open_one, path): path for path in paths}
         for done, future in enumerate(as_completed(waiting), start=1):
             try:
-                durations[waiting[future]] = future.result()
+                found[waiting[future]] = future.result()
             except VideoError as e:
                 wrong[waiting[future]] = str(e)
             if on_progress is not None:
                 on_progress(done, len(paths))
-    return dict(sorted(wrong.items())), durations
+    return dict(sorted(wrong.items())), found
