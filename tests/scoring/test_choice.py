@@ -277,6 +277,8 @@ NONE = [
     ("A: woman", PEOPLE),
     ("A, the woman", PEOPLE),
     ("A. 3", FIGURES),
+    ("Option A says a car, option B says another car.", CARS),
+    ("A) €5", ("$5", "€5")),
     ("Answer: 3 (C)", FIGURES),
     ("option 3", FIGURES),
     # other figures than an option's

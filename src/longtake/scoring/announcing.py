@@ -64,7 +64,9 @@ _CLAUSE = re.compile(
 )
 _WHICH_IS_NOT = re.compile(r"\b(?:that|which|who)\s+(?:is|are|was|were|does|do|did|has|have)(?:\s+not|n['’]t)\b", re.I)
 _DOUBT = re.compile(
-    r"(?:\b(?:not|never|cannot|false|untrue|unlikely|whether|if|unless|doubt\w*)|n['’]t)\b(?!\s+only\b)"
+    r"(?:\b(?:not|never|cannot|false|untrue|unlikely|(?<!no )(?<!without )(?<!without a )doubt\w*)|n['’]t)\b"
+    r"(?!\s+only\b)"
+    r"|\b(?:whether|if|unless)\s+(?:\w+\s+){0,2}\Z"
     r"|\b(?:i|we|you|he|she|they|one|have|had|initially|first)\s+(?:\w+\s+)?(?:thought|assumed|believed|supposed)\b",
     re.IGNORECASE,
 )

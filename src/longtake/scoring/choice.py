@@ -45,8 +45,8 @@ __all__ = ["choice", "choice_strict", "extract_choice", "strict_choice"]
 _DRESS = " \t\r\n.,:;!?'’\"“”*_`()[]{}<>$\\【】「」"
 _TAGS = re.compile(r"\\boxed\b|\\(?:text|mathrm|textbf|mathbf)\b|</?[a-z_]+>", re.IGNORECASE)
 _TVQA = re.compile(r"a(\d)")
-_LED = re.compile(r"\W*([A-Za-z])\W+")
-_LABELLED = re.compile(r"\W*([A-Za-z])(?:[^\w\s'’&+#/-]\W*|\s+[-–—|]\s+|\s*\n\s*)(?=\S)")
+_LED = re.compile(r"\W*([A-Za-z])\s+")
+_LABELLED = re.compile(r"\W*([A-Za-z])(?:[^\w\s'’&+#/-][\s)\]}*_:\"“‘]*|\s+(?:[-–—|]|[-=]>)\s+|\s*\n\s*)(?=\S)")
 """A letter that is set apart from the words after it, so that it is no article."""
 _OWN_LETTER = re.compile(r"\s*[(\[]?([A-Z])[).:\]]\s*")
 
@@ -367,9 +367,11 @@ def _lettered(reply: _Reply) -> set[int]:
 
 
 def _worded(reply: _Reply) -> set[int]:
-    """Every option whose words are there and not denied; yes and no are said in passing, and not counted."""
-    found = set[int]()
+    """Every option whose words are there and not denied; yes and no are said in passing, and not counted.
+
+    Nor is what stands before a doubted announcement: ``whether the man left I cannot say the answer is B``."""
+    found, last = set[int](), max(reply.refused, default=-1)
     for one in reply.words:
-        if one.index not in found and not reply.is_yes_no(one) and not reply.denies(one):
+        if one.start > last and one.index not in found and not reply.is_yes_no(one) and not reply.denies(one):
             found.add(one.index)
     return found

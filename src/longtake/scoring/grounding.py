@@ -45,7 +45,7 @@ _START_LENGTH = re.compile(
     re.IGNORECASE,
 )
 """``starts at 0:12 and lasts for 18 seconds``."""
-_ASIDE = re.compile(rf"({TIME})\s*\(([^()]{{0,80}})\)", re.IGNORECASE)
+_ASIDE = re.compile(rf"(?<![\d.:])({TIME})\s*\(([^()]{{0,80}})\)", re.IGNORECASE)
 _FOREIGN = (
     (re.compile(r"(?<=\d)\s*(?:秒[钟鐘間间]?|Sekunden?\b|segundos?\b|secondes?\b|secondi\b)", re.IGNORECASE), " s "),
     (re.compile(r"(?<=\d)\s*(?:分[钟鐘]?|Minuten?\b|minutos?\b|minuti\b)", re.IGNORECASE), " min "),

@@ -52,7 +52,7 @@ _WORD = re.compile(rf"[{_CJK}]|[^{_CJK}]+")
 _UNIT = re.compile(r"[$€£¥%]")
 _AUXILIARY = frozenset("will may mark can might bill grant frank rob sue drew pat march august hope grace".split())
 """Words that are a name as well: that one has a capital in the text, as it has among the options."""
-_OPTION_NUMBER = re.compile(r"\b(?:option|choice)\s*[#(]?\s*\Z", re.I)
+_OPTION_WORD = re.compile(r"\b(?:option|choice)\s*[#(]?\s*\Z", re.I)
 _BREAK = re.compile(
     r"[.;:!?\n。；：！？]|(?<!yone )(?<!no one )(?<!ybody )(?<!obody )(?<!ything )(?<!othing )(?<!all )\bbut\b"
     r"|\bhowever\b",
@@ -114,7 +114,8 @@ def letter_at(text: str, at: int, num_options: int) -> Named | None:
         return None
     end = match.end() if closed else bare_end
     marked = closed or _MARK.match(text, bare_end) is not None
-    if not marked and match["letter"] not in _NO_WORDS and not _AFTER_LETTER.match(text, bare_end):
+    named = match["letter"] in _NO_WORDS or _OPTION_WORD.search(text, max(0, at - 12), at)
+    if not marked and not named and not _AFTER_LETTER.match(text, bare_end):
         return None
     if not marked and match["letter"] == "I":
         return None
@@ -211,4 +212,4 @@ def _means_other(text: str, named: Named, option: str) -> bool:
         return True
     if re.match(r"['’]s\b", text[named.end : named.end + 3]) and not said.endswith("s"):
         return True
-    return said[0].isdigit() and _OPTION_NUMBER.search(text, max(0, named.start - 12), named.start) is not None
+    return said[0].isdigit() and _OPTION_WORD.search(text, max(0, named.start - 12), named.start) is not None
