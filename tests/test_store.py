@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from longtake.errors import StoreError
-from longtake.store import DiskCache, cache_dir, digest, fingerprint, kept, write_atomic
+from longtake.store import DiskCache, cache_dir, digest, fingerprint, kept, write_atomic, writer_name
 from longtake.types import TimeSpan, to_json
 
 # --------------------------------------------------------------------------------------------- atomic writes
@@ -320,3 +320,14 @@ def test_a_cache_that_another_process_holds_is_a_miss(cache: DiskCache, caplog: 
     assert cache.get("a") == b"one"
     (said,) = _trouble(caplog)
     assert "locked" in said
+
+
+def test_a_writer_comes_after_earlier_ones_also_when_the_clock_is_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / f"{writer_name()}.jsonl"
+    first.touch()
+    (tmp_path / "notes.jsonl").touch()
+    monkeypatch.setattr(time, "time", lambda: 1_000_000_000.0)
+    second = tmp_path / f"{writer_name(tmp_path.glob('*.jsonl'))}.jsonl"
+    assert sorted([second, first]) == [first, second]

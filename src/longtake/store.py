@@ -9,12 +9,13 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import secrets
 import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar, cast
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 1 << 20
 _LOCK_ATTEMPTS = 10
+_WRITTEN_AT = re.compile(r"\d+(?:\.\d+)?(?=-)")
 _USED_BYTES = (
     "select (page_count - freelist_count) * page_size from pragma_page_count, pragma_freelist_count, pragma_page_size"
 )
@@ -105,9 +107,13 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise StoreError(f"cannot write {path}: {e}") from e
 
 
-def writer_name() -> str:
-    """Names a process that appends to journals: in the order of time, since of what failed the later line counts."""
-    return f"{time.time():.6f}-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+def writer_name(others: Iterable[Path] = ()) -> str:
+    """Names a process that appends to journals: in the order of time, since of what failed the later line counts.
+
+    ``others`` are the files of earlier ones: its name comes after theirs, also where the clock was set back."""
+    times = [float(found[0]) for path in others if (found := _WRITTEN_AT.match(path.name))]
+    now = max([time.time(), *(at + 1e-5 for at in times)])
+    return f"{now:.6f}-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 
 from clips import solid, write_frames
 from longtake.agents.crop import Crop
-from longtake.agents.direct import Direct
+from longtake.agents.direct import Blind, Direct
+from longtake.agents.ground import Ground
 from longtake.agents.loop import Action, run
 from longtake.agents.replies import read_final
 from longtake.agents.team import Team, split_into_clips
@@ -252,3 +255,11 @@ def test_team_without_words_grounds_on_pictures(film: Path, tmp_path: Path) -> N
 def test_wrong_settings_are_refused(make: object) -> None:
     with pytest.raises(ConfigError):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("agent", [Blind, Crop, Direct, Ground, Team])
+def test_an_agent_names_every_prompt_it_uses(agent: type) -> None:
+    source = Path(inspect.getfile(agent)).read_text("utf-8")
+    here = source[source.index(f"class {agent.__name__}:") :]
+    here = here[: following.start()] if (following := re.search(r"\n@dataclass", here)) else here
+    assert set(re.findall(r'render\(\s*"(\w+)"', here)) == set(agent.prompts)  # type: ignore[attr-defined]

@@ -40,6 +40,7 @@ class Crop:
     asr: bool = False
 
     name = "crop"
+    prompts = ("crop", "crop_again", "last_turn", "abstain")
     native_tools = True
     stop = ()
 

@@ -32,6 +32,7 @@ class Direct:
     max_turns: int = 1
 
     name = "direct"
+    prompts = ("direct",)
     native_tools = False
     stop = ()
     last_call = ""
@@ -72,6 +73,7 @@ class Blind:
     max_turns: int = 1
 
     name = "blind"
+    prompts = ("blind",)
     native_tools = False
     stop = ()
     last_call = ""

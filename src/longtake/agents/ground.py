@@ -35,6 +35,7 @@ class Ground:
     max_pixels: int = 448 * 448
 
     name = "ground"
+    prompts = ("ground", "ground_again")
     native_tools = False
     stop = ()
     last_call = ""

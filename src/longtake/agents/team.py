@@ -83,6 +83,7 @@ class Team:
     first_clip: str | None = None
 
     name = "team"
+    prompts = ("team_master", "team_again", "team_grounding", "team_vision", "last_turn")
     native_tools = False
     stop = tuple(f"</{tag}>" for tag in ("request_grounding", "search", "visual_query", "answer", "abstain"))
 

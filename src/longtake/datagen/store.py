@@ -87,7 +87,7 @@ class RunStore:
 
     def __init__(self, root: Path, *, fsync: Fsync = "group") -> None:
         self.root = root
-        self.writer = writer_name()
+        self.writer = writer_name(root.glob("steps/*/journal/*.jsonl"))
         self._committer = Committer(fsync)
         self._steps = dict[str, StepStore]()
 

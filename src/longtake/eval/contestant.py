@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from importlib.resources import files
 from typing import Any, cast
 
 from ..agents.ask import AskSettings, build_agent, load
 from ..agents.direct import Direct
 from ..agents.loop import Agent
+from ..agents.prompt import prompt_digest
 from ..agents.team import Team
 from ..errors import ConfigError
 from ..media import VideoInfo
@@ -26,7 +26,6 @@ from ..models.heard import Heard
 from ..models.journaled import model_identity
 from ..models.reader import Reader
 from ..registry import names, nearest
-from ..store import digest
 from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, ToolSpec
 from ..video.decode import Video
 from .data.benchmark import Scoring, Spec
@@ -71,7 +70,7 @@ class Contestant:
             "options": dict(self.agent.config),
             "models": roles,
             "generate": {**generate, "seed": config.seed},
-            "prompts": _prompts_digest(),
+            "prompts": _prompts_of(self.agent),
         }
 
     @property
@@ -156,11 +155,9 @@ def _heard(agent: Agent) -> Agent:
     return cast("Agent", replace(cast("Any", agent), **roles)) if roles else agent
 
 
-def _prompts_digest() -> str:
-    """Of every prompt an agent may use."""
-    folder = files("longtake.agents") / "prompts"
-    texts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if not file.name.startswith("data_")}
-    return digest(cast("JSON", texts))[:16]
+def _prompts_of(agent: Agent) -> dict[str, JSON]:
+    """What names the words it uses; an agent from elsewhere answers for its own in its options."""
+    return {name: prompt_digest(name) for name in getattr(agent, "prompts", ())}
 
 
 def no_video(uri: str, *, subtitles: str | None = None) -> Video:

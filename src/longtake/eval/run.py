@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -30,10 +31,12 @@ from .judging import bare, judge_model, probed
 from .lmms.task import PREFIX, lmms_benchmark
 from .regrade import Corrected, headline_of, regrade_unlocked, with_judge
 from .settings import EvalSettings, absolute, selected
-from .store import EvalStore, Manifest, read_items, read_manifest, write_manifest
+from .store import Ended, EvalStore, Manifest, read_items, read_manifest, write_manifest
 from .worker import EvalTally, EvalWorker, Task, who_digest
 
 __all__ = ["OnEvalTally", "check_models", "corrected", "evaluate_async", "load_benchmark", "num_to_ground"]
+
+log = logging.getLogger(__name__)
 
 OnEvalTally = Callable[[EvalTally, int], None]
 """Is told how far it is, of how many."""
@@ -159,12 +162,22 @@ async def evaluate_async(
         except LongtakeError:
             await regrade_unlocked(out)
             raise
+        if given_up:
+            await asyncio.to_thread(_give_up, out, who_digest(who, settings.subtitles is not False), given_up)
         metrics = await regrade_unlocked(out)
         if watch.stopped is not None and watch.tally.done < len(tasks):
             raise watch.stopped
-        if given_up:
-            metrics["given_up"] = [task.item.sample.id for task in given_up]
     return metrics
+
+
+def _give_up(root: Path, who: str, tasks: Sequence[Task]) -> None:
+    """Keeps that these questions ended their worker's process again and again; the next run tries them again."""
+    store = EvalStore(root)
+    for task in tasks:
+        told = "its worker process ended again and again, perhaps at its video; the next run tries it again"
+        log.warning("%s: %s", task.item.sample.id, told)
+        store.fail(who, Ended(task.item.sample.id, task.epoch, "failed", "video", told))
+    store.close()
 
 
 async def check_models(settings: EvalSettings) -> None:

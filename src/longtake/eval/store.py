@@ -57,7 +57,7 @@ class EvalStore:
 
     def __init__(self, root: Path, *, fsync: Fsync = "group") -> None:
         self.root = root
-        writer = writer_name()
+        writer = writer_name(root.glob("traces/*.jsonl"))
         self._committer = Committer(fsync)
         self._traces = Ledger(root / "traces", writer, self._committer, final=("ended",))
         self.calls = CallJournal(root / "calls", writer, self._committer)
@@ -174,7 +174,11 @@ def write_manifest(root: Path, manifest: Manifest, items: Sequence[Item], *, cha
             f"{root} was begun otherwise: {'; '.join(other[:6])}. Give the same settings, or another --out, or --change"
             " to go on with the new ones (answers that they do not touch are kept)"
         )
-    write_atomic(root / "items.json", _ITEMS.dump_json(list(items)))
+    asked = _ITEMS.dump_json(list(items))
+    if before is None or before.pinned != manifest.pinned:
+        for name in ("metrics.json", "predictions.jsonl", "report.html", "report.md"):  # they are of other settings
+            (root / name).unlink(missing_ok=True)
+    write_atomic(root / "items.json", asked)
     body: dict[str, JSON] = {
         "format": FORMAT,
         "longtake": metadata.version("longtake"),

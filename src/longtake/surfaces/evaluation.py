@@ -188,7 +188,7 @@ def run(
         int | None, typer.Option(rich_help_panel="How much", min=1, help="Ask every question so often.")
     ] = None,
     in_flight: Annotated[
-        int, typer.Option(rich_help_panel="How much", min=1, help="Model calls at once, for each worker.")
+        int, typer.Option(rich_help_panel="How much", min=1, max=256, help="Model calls at once, for each worker.")
     ] = 32,
     max_cost: Annotated[
         float | None, typer.Option(rich_help_panel="How much", min=0, help="USD this run may cost in all.")

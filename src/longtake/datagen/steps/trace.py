@@ -48,7 +48,6 @@ from ..values import Question, Source, as_value
 
 __all__ = ["Take", "TraceSettings", "looked_iou", "portable", "samples", "trace"]
 
-_PROMPTS = ("crop", "crop_again", "last_turn", "abstain")
 
 
 class TraceSettings(BaseModel):
@@ -137,7 +136,7 @@ def trace(model: Model, settings: TraceSettings) -> Step:
 
     config: dict[str, JSON] = {
         "model": model_identity(model),
-        "prompts": {name: prompt_digest(name) for name in _PROMPTS},
+        "prompts": {name: prompt_digest(name) for name in agent.prompts},
         "agent": dict(agent.config),
         "temperature": settings.temperature,
         "max_tokens": settings.max_tokens,
