@@ -22,8 +22,9 @@ from ..items import Kind
 __all__ = ["Fields", "Form", "Hub", "Scoring", "Spec", "Subtitles", "list_specs", "load_spec"]
 
 Form: TypeAlias = Literal["letter", "index", "index1", "name", "text", "span"]
-"""How data name the right option: ``B``; 1 (from 0); 2 (from 1); the name of its field, ``a1``; its text. ``span`` is
-for questions about time. An answer in tags, ``<answer>B</answer>``, is read as what is in them."""
+"""How data name the right option: ``B``; 1 (from 0); 2 (from 1); the name of its field, ``a1``,
+or the number before it; its text. ``span`` is for questions about time. An answer in tags, ``<answer>B</answer>``, is
+read as what is in them."""
 
 _FOLDER = Path(__file__).parents[1] / "benchmarks"
 _KINDS: dict[Kind, tuple[str | None, str | None]] = {

@@ -202,7 +202,7 @@ def _by_value(graded: Sequence[Graded], stratum: str) -> dict[str, list[Graded]]
 def _strata(graded: Sequence[Graded], headline: str) -> JSON:
     """The same for the questions of each value of a stratum; the kinds of question are one where there are several."""
     if len({one.kind for one in graded}) > 1:
-        graded = [replace(one, strata={**one.strata, "kind": (one.kind,)}) for one in graded]
+        graded = [replace(one, strata={"kind": (one.kind,), **one.strata}) for one in graded]
     columns: dict[str, Sequence[Graded]] = {**_by_column(graded), headline: graded}
     verdicts = _verdicts(columns, headline)
     told: dict[str, JSON] = {}
