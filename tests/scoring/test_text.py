@@ -52,6 +52,9 @@ def sample(target: str) -> Sample:
         ("minus five", "-5"),
         ("12k", "12,000"),
         ("3 red cars", "3"),
+        ("I can see 3 people", "3"),
+        ("共3个", "3"),
+        ("The answer is 3.", "3"),
     ],
 )
 def test_relaxed_is_right(answer: str, target: str) -> None:

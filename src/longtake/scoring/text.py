@@ -25,6 +25,7 @@ _DENIAL = re.compile(r"[\s,;(]*(?:and |but )?\bnot\s+\S+")
 _FILLER = frozenset(
     (
         "about approximately around roughly exactly nearly almost total of in it is was were there are they s answer"
+        " i we see saw seen can be count counted shown 有 共 一共 总共 是 约 約"
     ).split()
 )
 
