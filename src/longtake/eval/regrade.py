@@ -11,6 +11,7 @@ from typing import cast
 import orjson
 
 from ..errors import ModelAuthError, ModelEndpointError, ModelError, StoreError
+from ..models.credentials import without_credentials
 from ..models.journaled import StoppingError, model_identity
 from ..models.preflight import preflight
 from ..scoring.judge import Judge, Probes
@@ -208,7 +209,8 @@ async def regrade_unlocked(
     opened = await open_evaluation(root, judge=asked, in_flight=judge.in_flight if judge else 16, items=items)
     manifest = opened.manifest
     if asked is not None and judge is not None:
-        manifest = with_settings(with_judge(manifest, asked, probes), judge=judge.model_dump(mode="json"))
+        told = without_credentials(judge.model_dump(mode="json"))
+        manifest = with_settings(with_judge(manifest, asked, probes), judge=told)
     if corrected is not None:
         manifest = replace(manifest, pinned={**manifest.pinned, "data": corrected.data_digest})
         manifest = with_settings(manifest, data=list(corrected.data))
@@ -228,6 +230,8 @@ def metrics_of(opened: Opened) -> dict[str, JSON]:
     told, spec = opened.manifest.told, opened.spec
     settings: dict[str, JSON] = {**opened.manifest.pinned, **{k: v for k, v in told.items() if k != "spec"}}
     settings["scoring"] = {item.kind: {**scorers_of(item.kind, spec)} for item in opened.items.values()}
+    num_used = sum(how.status == "ended" for how in opened.ended.values())
+    settings["num_stored_outside"] = opened.num_stored - num_used
     metrics = summarise(
         opened.graded,
         headline=headline(opened),
@@ -239,11 +243,7 @@ def metrics_of(opened: Opened) -> dict[str, JSON]:
     )
     has_judge = told.get("judge") is not None
     not_judged = [one for one in opened.graded if has_judge and one.cause is None and one.kind != "span"]
-    return {
-        **metrics,
-        "num_not_judged": sum(one.scores["judge"].value is None for one in not_judged),
-        "num_stored_outside": opened.num_stored - sum(how.status == "ended" for how in opened.ended.values()),
-    }
+    return {**metrics, "num_not_judged": sum(one.scores["judge"].value is None for one in not_judged)}
 
 
 def headline(opened: Opened) -> str:
