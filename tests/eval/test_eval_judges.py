@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from longtake.eval.folders import open_folders
 from longtake.eval.regrade import metrics_of, regrade
 from longtake.eval.run import evaluate_async
 from longtake.eval.settings import EvalSettings, JudgeSettings
+from longtake.eval.worker import EvalTally
+from longtake.models.journaled import Limits
 from longtake.scoring import judge as judging
 from longtake.scoring.known_cases import KNOWN_CASES
 
@@ -62,6 +65,11 @@ def about_answers(endpoint: JudgingEndpoint) -> Counter[str]:
     """Question -> how often the judge was asked about an answer to it; known cases apart."""
     seen = [Seen.of(body["messages"][0]["content"]) for body in endpoint.requests]
     return Counter(one.question for one in seen if one.question.startswith("Which tree"))
+
+
+def is_asked(seen: Seen) -> bool:
+    """Whether it is about an answer, not a known case."""
+    return seen.question.startswith("Which tree")
 
 
 # ------------------------------------------------------------------------------------------------- a good judge
@@ -157,6 +165,67 @@ async def test_a_judge_that_goes_down_leaves_no_verdict_and_is_asked_again(
     again: Any = await evaluate_async(wanted, out)
     assert (again["no_verdict"], again["accuracy"]["judge"]) == ({}, 9 / 12)
     assert len(agent_calls) == 12
+
+
+async def test_a_judge_that_is_gone_is_not_asked_for_every_question(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any]
+) -> None:
+    wanted, out = asked(data, videos, endpoint.base_url, max_attempts=1), tmp_path / "run"
+    wanted = wanted.model_copy(update={"judge": wanted.judge.model_copy(update={"in_flight": 1})})
+    endpoint.says = lambda seen: endpoint.will(*[Fail(503)] * 100) or honest(seen) if is_asked(seen) else honest(seen)
+    tallies = list[EvalTally]()
+    metrics: Any = await evaluate_async(wanted, out, on_tally=lambda tally, total: tallies.append(tally))
+    assert (metrics["no_verdict"], len(agent_calls)) == ({"judge": 11}, 12)
+    assert "5 times in a row" in (tallies[-1].judge_failure or "")
+    assert len(endpoint.requests) == len(KNOWN_CASES) + 1 + 5
+    endpoint._acts.clear()
+    endpoint.says = honest
+    again: Any = await evaluate_async(wanted, out)  # it was away, not wrong
+    assert (again["no_verdict"], again["accuracy"]["judge"]) == ({}, 9 / 12)
+
+
+async def test_a_judge_that_is_gone_while_grading_again_is_not_asked_for_every_answer(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any]
+) -> None:
+    out = tmp_path / "run"
+    await evaluate_async(settings(data, videos, agent="blind", model="played:agent"), out)
+    endpoint.says = lambda seen: endpoint.will(*[Fail(503)] * 100) or honest(seen) if is_asked(seen) else honest(seen)
+    judge = asked(data, videos, endpoint.base_url, max_attempts=1).judge.model_copy(update={"in_flight": 1})
+    metrics: Any = await regrade(out, judge=judge)
+    assert metrics["no_verdict"] == {"judge": 11}
+    assert len(endpoint.requests) == len(KNOWN_CASES) + 1 + 5
+    told = [
+        json.loads(line)["scores"]["judge"]["error"] for line in (out / "predictions.jsonl").read_text().splitlines()
+    ]
+    assert sum("5 times in a row" in (error or "") for error in told) == 6
+
+
+async def test_an_answer_that_is_too_long_for_the_judge_does_not_keep_it_from_the_others(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any]
+) -> None:
+    wanted = asked(data, videos, endpoint.base_url)
+    wanted = wanted.model_copy(update={"judge": wanted.judge.model_copy(update={"in_flight": 1})})
+    too_long = Fail(400, {"error": {"message": "this is longer than the context"}})
+
+    def first_short(seen: Seen) -> str:
+        if seen.question == "Which tree is oak?":
+            endpoint.will(*[too_long] * 8)
+        return honest(seen)
+
+    endpoint.says = first_short
+    metrics: Any = await evaluate_async(wanted, tmp_path / "run", limits=Limits(1))
+    assert metrics["no_verdict"] == {"judge": 8}
+
+
+async def test_agents_do_not_wait_for_a_slow_judge(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any]
+) -> None:
+    wanted = asked(data, videos, endpoint.base_url)
+    wanted = wanted.model_copy(update={"judge": wanted.judge.model_copy(update={"in_flight": 1})})
+    answered = list[int]()
+    endpoint.says = lambda seen: (answered.append(len(agent_calls)), time.sleep(0.1))[0] or honest(seen)
+    await evaluate_async(wanted, tmp_path / "run", limits=Limits(1))
+    assert answered[len(KNOWN_CASES) + 4] == 12  # all answers were there long before all were judged
 
 
 async def test_a_slow_judge_gives_no_verdict(

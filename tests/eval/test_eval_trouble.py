@@ -26,6 +26,7 @@ from longtake.errors import (
     StoreError,
 )
 from longtake.eval.regrade import regrade
+from longtake.eval.report.notes import notes
 from longtake.eval.run import evaluate_async
 from longtake.eval.settings import EvalSettings, read_eval_settings
 from longtake.eval.worker import MAX_FAILED_IN_A_ROW
@@ -149,15 +150,24 @@ async def test_requests_that_are_too_long_do_not_end_a_run(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def short_ones(request: Request) -> str | Exception:
-        return "B" if "Question 0?" in text_of(request) else ModelRequestError("the prompt is too long")
+        return "B" if "Question 39?" in text_of(request) else ModelRequestError("the prompt is too long")
 
-    play(monkeypatch, agent=short_ones)
+    requests = play(monkeypatch, agent=short_ones)
     wanted = settings(many(tmp_path / "d.jsonl", 40), videos, agent="blind", model="played:agent")
     metrics: Any = await evaluate_async(wanted, tmp_path / "run", limits=Limits(1))
-    assert metrics["no_verdict"] == {"transport": 39}
+    assert metrics["no_verdict"] == {"request": 39}
+    assert any("would not take the request" in note for note in notes(metrics))
+    assert len(requests) == 40
+
+
+async def test_an_endpoint_that_takes_no_request_is_told_at_the_end(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     play(monkeypatch, agent=lambda request: ModelRequestError("no such parameter"))
-    with pytest.raises(ModelConnectionError, match="no such parameter"):
-        await evaluate_async(wanted, tmp_path / "other", limits=Limits(1))
+    wanted = settings(many(tmp_path / "d.jsonl", 30), videos, agent="blind", model="played:agent")
+    with pytest.raises(ModelRequestError, match=r"refused all 30 requests.*no such parameter"):
+        await evaluate_async(wanted, tmp_path / "run", limits=Limits(1))
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["no_verdict"] == {"request": 30}
 
 
 async def test_a_refused_key_ends_the_run_with_what_is_kept(videos: Path, tmp_path: Path, endpoint: FakeOpenAI) -> None:

@@ -15,9 +15,10 @@ Kind: TypeAlias = Literal["choice", "text", "number", "span"]
 """What is asked for: one of the options, words, a number, a stretch of time."""
 
 Cause: TypeAlias = Literal[
-    "transport", "video", "truncated", "refused", "abstained", "gold", "judge", "scorer", "not run"
+    "transport", "request", "video", "truncated", "refused", "abstained", "gold", "judge", "scorer", "not run"
 ]
-"""Why there is no verdict: the model was not reached; the video is missing or cannot be decoded; the reply was cut off
+"""Why there is no verdict: the model was not reached; it was, and its server would not take this request, being too
+long for example; the video is missing or cannot be decoded; the reply was cut off
 before an answer; the model or its server refused; the agent said that it cannot tell; the data have no answer; the
 judge gave no verdict; the scorer gave none, or there is none for such a question; nothing was tried yet."""
 

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 
-from ..errors import ConfigError, JudgeError, StoreError
+from ..errors import ConfigError, JudgeError, ModelRequestError, StoreError
 from ..models.base import load_model
 from ..models.heard import Heard
 from ..models.journaled import Account, CallJournal, Gate, JournaledModel, StoppingError, key_of
 from ..scoring.judge import Judge, Probes
 from ..store import digest, write_atomic
-from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, Score, ToolSpec
+from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, Score, ToolSpec, Usage
 from .items import Item
 from .settings import JudgeSettings
 from .store import Ended
 
 __all__ = ["AbsentJudge", "Judging", "bare", "judge_failure", "judge_model", "keep_judge_failure", "probed"]
 
+log = logging.getLogger(__name__)
+
 _FILE = "judge.json"
+_MAX_FAILED_IN_A_ROW = 5
+"""So many answers in a row that the judge could not be asked about mean that it is gone; a call has tried by itself."""
+_MAX_ROUNDS = 100
 
 
 class AbsentJudge:
@@ -40,36 +46,66 @@ class AbsentJudge:
 
 class Judging:
     """A judge at work on the answers of a run. Its replies are kept by what it was asked, so nothing is judged twice:
-    the same answer to the same question waits for the verdict that is under way."""
+    the same answer to the same question waits for the verdict that is under way.
+
+    It is the gate of its calls: ``unreachable`` is set once the judge is gone, and then lets none through."""
 
     def __init__(self, judge: Judge, journal: CallJournal, gate: Gate) -> None:
         self.judge = judge
+        self.unreachable: str | None = None
         self._journal, self._gate = journal, gate
         self._turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
+        self._failed_in_a_row = 0
+
+    @property
+    def calls(self) -> asyncio.Semaphore:
+        return self._gate.calls
+
+    def begin(self) -> None:
+        if self.unreachable is not None:
+            raise StoppingError
+        self._gate.begin()
+
+    def spend(self, usage: Usage) -> None:
+        self._gate.spend(usage)
 
     async def score(self, item: Item, ended: Ended) -> Score:
-        """For an answer that `is_judged`. Raises `ModelAuthError`, `ModelEndpointError`, `StoppingError`."""
+        """For an answer that `is_judged`. Raises `ModelAuthError`, `ModelEndpointError`, `SpendCapError`,
+        `StoppingError`."""
         assert ended.trace is not None
         assert ended.trace.answer is not None
         sample, answer = item.sample, ended.trace.answer.text
         asked: list[JSON] = [sample.question, [*sample.choices], sample.target, answer]
         account = Account(key_of(digest(self.judge.identity), [digest(asked)]), f"{sample.id}/{ended.epoch}")
-        model = JournaledModel(self.judge.model, self._journal, self._gate, account)
+        model = JournaledModel(self.judge.model, self._journal, self, account)
         score: Score | None = None
         async with self._turns[account.key]:
-            while score is None or score.value is None:
+            for _ in range(_MAX_ROUNDS):
                 read_before = account.occurrences.total()
                 try:
                     score = await self.judge.score(
                         sample.question, sample.target or "", answer, choices=sample.choices, model=model
                     )
                 except StoppingError:
-                    if score is None:
+                    if score is None and self.unreachable is None:
                         raise
                     break
-                if account.num_asked or account.occurrences.total() == read_before:
+                if score.value is not None or account.num_asked or account.occurrences.total() == read_before:
                     break  # else all of it was kept from before, and was no verdict: it is asked again
-        return score
+        self._watch(account)
+        return score or Score("judge", None, error=self.unreachable)
+
+    def _watch(self, account: Account) -> None:
+        """An answer that the judge would not take, being too long for example, says nothing of the others."""
+        if account.num_asked:
+            is_gone = account.error is not None and not isinstance(account.error, ModelRequestError)
+            self._failed_in_a_row = self._failed_in_a_row + 1 if is_gone else 0
+        if self._failed_in_a_row >= _MAX_FAILED_IN_A_ROW and self.unreachable is None:
+            self.unreachable = (
+                f"not judged yet: the judge {self.judge.name} could not be asked {_MAX_FAILED_IN_A_ROW} times in a row,"
+                f" so it is not asked any more; the last error: {account.error}"
+            )
+            log.warning("%s", self.unreachable)
 
 
 def judge_model(settings: JudgeSettings) -> Model:

@@ -15,8 +15,9 @@ from typing import cast
 import orjson
 
 from ..compute import Compute, Local, Progress
-from ..errors import ConfigError, LongtakeError, SpendCapError, StoreError
+from ..errors import ConfigError, LongtakeError, ModelRequestError, SpendCapError, StoreError
 from ..ledger import Fsync
+from ..models.credentials import without_credentials
 from ..models.journaled import Limits, paid
 from ..models.preflight import check_prices, preflight
 from ..scoring.judge import Judge
@@ -167,6 +168,7 @@ async def evaluate_async(
         metrics = await regrade_unlocked(out)
         if watch.stopped is not None and watch.tally.done < len(tasks):
             raise watch.stopped
+        _check_answered(watch.tally)
     return metrics
 
 
@@ -217,6 +219,15 @@ def _first_clips(settings: EvalSettings, loaded: Loaded) -> dict[str, str]:
     return found
 
 
+def _check_answered(tally: EvalTally) -> None:
+    """Raises `ModelRequestError` where the endpoint took no request at all: that is not about the questions."""
+    if tally.refused_request is not None and not tally.verdicts and tally.causes.keys() <= {"request", "video"}:
+        raise ModelRequestError(
+            f"the endpoint refused all {tally.causes['request']} requests, so the settings do not suit it (or every"
+            f" question is too long for it); the last error: {tally.refused_request}"
+        )
+
+
 class _Watch:
     """Adds up the progress of all workers, and has them stop at the spend cap."""
 
@@ -246,14 +257,15 @@ def _manifest(settings: EvalSettings, loaded: Loaded, who: Contestant) -> Manife
         "who": who.identity,
         "words": use_text,
     }
+    endpoints: JSON = {role: str(getattr(bare(m), "base_url", "in this process")) for role, m in who.models.items()}
     told: dict[str, JSON] = {
         "who_digest": who_digest(who, use_text),
         "spec": cast("JSON", orjson.loads(loaded.spec.model_dump_json())),
         "gold_given": who.gold,
         "num_first_clips": len(who.first_clips),
         "provenance": dict(loaded.provenance),
-        "settings": cast("JSON", settings.model_dump(mode="json")),
-        "endpoints": {role: str(getattr(bare(m), "base_url", "in this process")) for role, m in who.models.items()},
+        "settings": without_credentials(settings.model_dump(mode="json")),
+        "endpoints": without_credentials(endpoints),
         "num_rows": loaded.num_rows,
         "num_malformed": len(loaded.malformed),
         "num_duplicates": len(loaded.duplicates),

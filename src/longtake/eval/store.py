@@ -27,13 +27,15 @@ from ..store import digest, write_atomic, writer_name
 from ..types import JSON, Trace, from_json, to_json
 from .items import Item
 
-__all__ = ["Ended", "EvalStore", "Manifest", "read_items", "read_manifest", "write_manifest"]
+__all__ = ["Ended", "EvalStore", "FailedBy", "Manifest", "read_items", "read_manifest", "write_manifest"]
 
 FORMAT = 1
 """Of the folder. Counted up when an older longtake could not read it any more."""
 
 EndStatus: TypeAlias = Literal["ended", "failed"]
 """``ended``: the agent was let run to its end. ``failed``: it was not, and is tried again in the next run."""
+FailedBy: TypeAlias = Literal["transport", "request", "video", "gold"]
+"""Those of `Cause` that an agent did not get past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Ended:
     id: str
     epoch: int
     status: EndStatus
-    cause: Literal["transport", "video", "gold"] | None = None
+    cause: FailedBy | None = None
     error: str | None = None
     trace: Trace | None = None
 

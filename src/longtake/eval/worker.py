@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..agents.loop import run
 from ..errors import (
@@ -19,7 +19,6 @@ from ..errors import (
     ModelAuthError,
     ModelConnectionError,
     ModelEndpointError,
-    ModelError,
     ModelRequestError,
     SpendCapError,
     StoreError,
@@ -36,7 +35,7 @@ from .data.benchmark import Spec
 from .grade import grade, is_judged
 from .items import Graded, Item
 from .judging import Judging, keep_judge_failure
-from .store import Ended, EvalStore
+from .store import Ended, EvalStore, FailedBy
 
 __all__ = ["EvalTally", "EvalWorker", "Task", "who_digest"]
 
@@ -75,6 +74,8 @@ class EvalTally:
     causes: dict[str, int] = field(default_factory=dict[str, int])
     spent: Usage = field(default_factory=Usage)
     judge_failure: str | None = None
+    refused_request: str | None = None
+    """The last error of an endpoint that was reached and refused a request."""
 
     def add(self, graded: Graded, headline: str) -> None:
         self.done += 1
@@ -98,6 +99,7 @@ class EvalTally:
                 total.causes[cause] = total.causes.get(cause, 0) + count
             total.spent += Usage(**part["spent"])
             total.judge_failure = total.judge_failure or part["judge_failure"]
+            total.refused_request = part["refused_request"] or total.refused_request
         return total
 
 
@@ -155,19 +157,21 @@ class EvalWorker:
         self._marks = dict[tuple[str, str | None], str]()
         self._turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._failed_in_a_row = 0
-        self._has_worked = False
         self._seats = asyncio.Semaphore(self.limits.max_in_flight)
-        """Questions at work at once: each holds its frames."""
+        """Questions that an agent is at work on at once: each holds its frames. What is judged holds none."""
 
     async def run(self, item: Task) -> None:
-        async with self._seats:
-            if self.stopping is None:
-                try:
-                    await self._one(item)
-                except StoppingError:
-                    return
-                except _ENDS_ALL as e:
-                    self.stopping = self.stopping or e
+        ended = None
+        try:
+            async with self._seats:
+                if self.stopping is None:
+                    ended = await self._ended(item)
+            if ended is not None:
+                await self._grade(item, ended)
+        except StoppingError:
+            return
+        except _ENDS_ALL as e:
+            self.stopping = self.stopping or e
         if self.stopping is not None and not isinstance(self.stopping, SpendCapError):
             raise type(self.stopping)(str(self.stopping)) from self.stopping
 
@@ -188,13 +192,11 @@ class EvalWorker:
             opened.cancel()
         self._store.close()
 
-    async def _one(self, task: Task) -> None:
-        item = task.item
-        ended, verdict = await self._ended(task), None
-        judging = self._judging
+    async def _grade(self, task: Task, ended: Ended) -> None:
+        item, judging, verdict = task.item, self._judging, None
         if judging is not None and is_judged(item, ended):
             verdict = await judging.score(item, ended)
-            self._watch_judge(judging.judge)
+            self._watch_judge(judging)
         args = (item, task.epoch, ended, self._spec, verdict)
         graded = await asyncio.to_thread(grade, *args, has_judge=judging is not None)
         self.tally.add(graded, self._headline)
@@ -216,7 +218,6 @@ class EvalWorker:
         key = key_of(self._identity, [*asked, sample.id])
         known = self._store.find(key)
         if known is not None:
-            self._has_worked = True
             self._store.point(self._identity, key, known)
             return known
         account = Account(key_of(self._identity, asked), f"{sample.id}/{task.epoch}")
@@ -229,19 +230,20 @@ class EvalWorker:
         except VideoError as e:
             return self._failed(task, "video", _told(e))
         if trace.stop_reason != "model_error":
-            self._has_worked, self._failed_in_a_row = True, 0
+            self._failed_in_a_row = 0
             ended = Ended(sample.id, task.epoch, "ended", None, trace.error, trace)
             self._store.put(key, ended)
             self._store.point(self._identity, key, ended)
             return ended
         if isinstance(account.error, ModelAuthError | ModelEndpointError):
             raise account.error
-        self._watch(trace, account.error)
+        if isinstance(account.error, ModelRequestError):  # too long, say: the endpoint is there, others may be answered
+            self._failed_in_a_row, self.tally.refused_request = 0, trace.error
+            return self._failed(task, "request", trace.error, trace)
+        self._watch(trace)
         return self._failed(task, "transport", trace.error, trace)
 
-    def _failed(
-        self, task: Task, cause: Literal["transport", "video", "gold"], error: str | None, trace: Trace | None = None
-    ) -> Ended:
+    def _failed(self, task: Task, cause: FailedBy, error: str | None, trace: Trace | None = None) -> Ended:
         failed = Ended(task.item.sample.id, task.epoch, "failed", cause, error, trace)
         self._store.fail(self._identity, failed)
         return failed
@@ -278,19 +280,19 @@ class EvalWorker:
             self._videos.pop(key, None)
             raise
 
-    def _watch(self, trace: Trace, error: ModelError | None) -> None:
-        """A request that is refused while others are answered says nothing about the rest: it may be too long."""
-        self._failed_in_a_row += not (self._has_worked and isinstance(error, ModelRequestError))
+    def _watch(self, trace: Trace) -> None:
+        self._failed_in_a_row += 1
         if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
             self.stopping = self.stopping or ModelConnectionError(
                 f"{MAX_FAILED_IN_A_ROW} questions in a row got no reply, so the run stops; the last error:"
                 f" {trace.error}. What was answered is kept: mend it and run the same command again"
             )
 
-    def _watch_judge(self, judge: Judge) -> None:
-        if judge.canaries.failure is not None and self.tally.judge_failure is None:
-            self.tally.judge_failure = judge.canaries.failure
-            keep_judge_failure(self._store.root, judge)
+    def _watch_judge(self, judging: Judging) -> None:
+        failure = judging.judge.canaries.failure
+        if failure is not None and self.tally.judge_failure != failure:
+            keep_judge_failure(self._store.root, judging.judge)
+        self.tally.judge_failure = failure or judging.unreachable
 
 
 def _told(error: Exception) -> str:

@@ -65,5 +65,5 @@ class EvalBar:
         if spent.num_calls:
             parts.append(plural(spent.num_calls, "call") + (f", {spent.cost_usd:.2f} USD" if spent.cost_usd else ""))
         if tally.judge_failure:
-            parts.append("the judge failed a known case")
+            parts.append("nothing is judged any more")
         return ", ".join(parts)

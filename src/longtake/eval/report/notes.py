@@ -13,6 +13,7 @@ _UNEVEN = 0.5
 """Below this share of the number of videos, the effective number is told."""
 _MEANING = {
     "transport": "the model was not reached",
+    "request": "the server would not take the request: too long, for example",
     "video": "the video is missing or cannot be decoded",
     "truncated": "the reply was cut off before an answer",
     "refused": "the model or its server refused",
