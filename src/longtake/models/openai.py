@@ -31,6 +31,7 @@ from ..errors import (
 )
 from ..types import JSON, GenerateConfig, Message, ModelOutput, ToolSpec
 from .admission import Patience
+from .credentials import without_credentials
 from .prices import configured_prices
 from .refusals import Redactor, basic_credentials, refusal
 from .reply import Asked, read_reply
@@ -107,9 +108,9 @@ class OpenAIModel:
 
     @property
     def reply_identity(self) -> JSON:
-        """What beside the request decides the reply, wherever the model is served."""
-        options = self.options
-        shown = (options.tool_style, options.tool_images, options.jpeg_quality, options.max_side, dict(options.extra))
+        """What beside the request decides the reply, wherever the model is served; no secrets in it."""
+        options, extra = self.options, without_credentials(dict(self.options.extra))
+        shown = (options.tool_style, options.tool_images, options.jpeg_quality, options.max_side, extra)
         return ["chat completions", self.name, *shown]
 
     @property
