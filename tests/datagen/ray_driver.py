@@ -76,13 +76,13 @@ class Broken:
 
 
 class Foreign:
-    """A worker that raises what nobody foresaw."""
+    """A worker that raises what nobody foresaw, with the key that it was to get."""
 
     def __call__(self) -> Any:
         return self
 
     async def run(self, item: Any) -> None:
-        raise KeyError("odd")
+        raise KeyError(f"odd, {os.environ.get('KEY_OF_MINE')}, {os.environ.get('OTHER_KEY')}")
 
     def progress(self) -> Mapping[str, Any]:
         return {}
@@ -120,7 +120,7 @@ def work(scenario: str, address: str, out: Path) -> dict[str, Any]:
     watch = Watch(10.0 if scenario == "cap" else 1e9)
     workers = 9 if scenario == "many" else 2
     try:
-        lost = asyncio.run(Ray(address, num_workers=workers).map(make, items, watch))
+        lost = asyncio.run(Ray(address, num_workers=workers).map(make, items, watch, variables=["KEY_OF_MINE"]))
     except LongtakeError as e:
         return {"error": type(e).__name__, "text": str(e)}
     except KeyError as e:

@@ -128,12 +128,13 @@ def test_an_item_that_kills_its_worker_is_given_up_and_the_others_are_not(cluste
 
 def test_what_ends_a_run_arrives_as_it_was_raised(cluster: str, tmp_path: Path) -> None:
     command = [*DRIVER, "auth,broken,foreign", cluster, str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRON, timeout=60, check=True)
+    keys = {"KEY_OF_MINE": "k-1", "OTHER_KEY": "k-2"}  # workers get those that are asked for
+    done = subprocess.run(command, capture_output=True, text=True, env={**ENVIRON, **keys}, timeout=60, check=True)
     found = json.loads(done.stdout)
     expected = {
         "auth": ("ModelAuthError", "the key is wrong"),
         "broken": ("StoreError", "the folder is not there"),
-        "foreign": ("KeyError", "odd"),
+        "foreign": ("KeyError", "odd, k-1, None"),
     }
     for scenario, (error, text) in expected.items():
         assert found[scenario]["error"] == error

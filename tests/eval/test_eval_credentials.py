@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from judges import JudgingEndpoint
 from made_benchmark import settings, write_rows
 
 from fake_openai import FakeOpenAI
+from longtake.compute import Local
+from longtake.errors import ConfigError
 from longtake.eval.regrade import regrade
 from longtake.eval.report.write import write_report
 from longtake.eval.run import evaluate_async
@@ -67,3 +69,34 @@ async def test_what_is_kept_holds_no_credentials(
     assert {"run.json", "metrics.json", "report.html", "report.md"} <= set(files)
     for secret in (b"pw123", b"qk999", b"xk77", base64.b64encode(b"user:pw123")):
         assert not [name for name, text in files.items() if secret in text], secret
+
+
+class Elsewhere(Local):
+    """Notes which variables workers are to get."""
+
+    def __init__(self) -> None:
+        self.variables = set[str]()
+
+    async def map(
+        self, make: Any, items: Sequence[Any], on_progress: Any, *, variables: Collection[str] = ()
+    ) -> list[Any]:
+        self.variables.update(variables)
+        return await super().map(make, items, on_progress, variables=variables)
+
+
+async def test_every_endpoint_gets_its_own_key(
+    data: Path, tmp_path: Path, endpoint: FakeOpenAI, judging: JudgingEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "MY_KEY", "JUDGE_KEY"):
+        monkeypatch.setenv(name, f"the-{name}")
+    judge = {"model": "openai:tiny", "base_url": judging.base_url, "options": QUICK, "api_key_env": "JUDGE_KEY"}
+    more = {"base_url": endpoint.base_url, "model_options": QUICK, "api_key_env": "MY_KEY"}
+    asked = settings(data, tmp_path, agent="blind", model="openai:tiny", judge=judge, **more)
+    compute = Elsewhere()
+    await evaluate_async(asked, tmp_path / "run", compute=compute)
+    assert compute.variables == {"MY_KEY", "JUDGE_KEY"}
+    assert {headers["Authorization"] for headers in endpoint.headers} == {"Bearer the-MY_KEY"}
+    assert {headers["Authorization"] for headers in judging.headers} == {"Bearer the-JUDGE_KEY"}
+    monkeypatch.delenv("JUDGE_KEY")
+    with pytest.raises(ConfigError, match="JUDGE_KEY holds no key"):
+        await evaluate_async(asked, tmp_path / "run")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..errors import ConfigError
-from ..models.base import load_model
+from ..models.base import key_in, load_model
 from ..registry import resolve
 from ..store import digest
 from ..types import JSON, GenerateConfig, Model, Sample, Trace
@@ -149,14 +148,7 @@ def load(settings: AskSettings, role: str = "") -> Model:
 
 def _key(settings: AskSettings, role: str, *, shares_endpoint: bool) -> str | None:
     name: str | None = getattr(settings, f"{role}_api_key_env") if role else settings.api_key_env
-    name = name or (settings.api_key_env if shares_endpoint else None)
-    if name is None:
-        return None
-    if not os.environ.get(name):
-        raise ConfigError(
-            f"the environment variable {name} holds no key; set it, or leave out the setting that names it"
-        )
-    return os.environ[name]
+    return key_in(name or (settings.api_key_env if shares_endpoint else None))
 
 
 def build_agent(settings: AskSettings, model: Model) -> Agent:

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -58,15 +58,32 @@ OnProgress = Callable[[Progress], bool]
 
 
 class Compute(Protocol):
-    async def map(self, make: Callable[[], Worker[I]], items: Sequence[I], on_progress: OnProgress) -> list[I]:
-        """Runs every item on a worker that ``make`` made; gives back those given up since they kill their worker."""
+    async def map(
+        self,
+        make: Callable[[], Worker[I]],
+        items: Sequence[I],
+        on_progress: OnProgress,
+        *,
+        variables: Collection[str] = (),
+    ) -> list[I]:
+        """Runs every item on a worker that ``make`` made; gives back those given up since they kill their worker.
+
+        ``variables`` of this process's environment are those that a worker needs, wherever it is."""
         ...
 
 
 class Local:
     """In this process, on this event loop."""
 
-    async def map(self, make: Callable[[], Worker[I]], items: Sequence[I], on_progress: OnProgress) -> list[I]:
+    async def map(
+        self,
+        make: Callable[[], Worker[I]],
+        items: Sequence[I],
+        on_progress: OnProgress,
+        *,
+        variables: Collection[str] = (),
+    ) -> list[I]:
+        del variables  # they are here
         worker = make()
         waiting = deque(items)
         tasks = set[asyncio.Task[None]]()

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -33,8 +33,9 @@ CLOSE_SECONDS = 10.0
 class Ray:
     """On a Ray cluster: ``address`` is ``auto``, ``host:port``, or ``local`` for a cluster of its own on this machine.
 
-    ``num_workers`` processes, by default one for every two cores of the cluster. They see this process's folder and
-    its LONGTAKE_ and OPENAI_ variables; what is kept must be in a folder that all nodes share."""
+    ``num_workers`` processes, by default one for every two cores of the cluster. They see this process's folder, its
+    LONGTAKE_ and OPENAI_ variables and those that `map` is told of; what is kept must be in a folder that all nodes
+    share."""
 
     def __init__(self, address: str, *, num_workers: int | None = None) -> None:
         # what Ray's daemons say of a worker that died would be printed between the lines of our own output
@@ -53,14 +54,21 @@ class Ray:
         self.address = address
         self.num_workers = num_workers
 
-    async def map(self, make: Callable[[], Worker[I]], items: Sequence[I], on_progress: OnProgress) -> list[I]:
+    async def map(
+        self,
+        make: Callable[[], Worker[I]],
+        items: Sequence[I],
+        on_progress: OnProgress,
+        *,
+        variables: Collection[str] = (),
+    ) -> list[I]:
         """Raises `ConfigError` when there is no cluster, or no worker can be started on it."""
         is_ours = not self._ray.is_initialized()
         if is_ours:
             await self._connect()
         try:
             num = self.num_workers or max(1, int(self._ray.cluster_resources().get("CPU", 2)) // 2)
-            pool = _Pool(self._ray, make, min(num, max(1, len(items))), on_progress)
+            pool = _Pool(self._ray, make, min(num, max(1, len(items))), on_progress, _environ(variables))
             try:
                 return await pool.map(items)
             finally:
@@ -160,8 +168,9 @@ class _Slot:
 class _Pool(Generic[I]):
     """Hands items to workers in turn. When one dies, the others look at what it kept, then they get its items."""
 
-    def __init__(self, ray: Any, make: Callable[[], Worker[I]], num: int, on_progress: OnProgress) -> None:
-        environ = {name: value for name, value in os.environ.items() if name.startswith(("LONGTAKE_", "OPENAI_"))}
+    def __init__(
+        self, ray: Any, make: Callable[[], Worker[I]], num: int, on_progress: OnProgress, environ: Mapping[str, str]
+    ) -> None:
         self._ray = ray
         self._died: type[Exception] = ray.exceptions.RayActorError
         # it is not Ray that starts them again: until that is done it would say "died" to every item at once
@@ -327,6 +336,12 @@ class _Pool(Generic[I]):
         """What a worker raised, as it raised it."""
         cause = getattr(error, "cause", None)
         return cause if isinstance(cause, LongtakeError) else error
+
+
+def _environ(variables: Collection[str]) -> dict[str, str]:
+    """What workers get of this process's environment."""
+    shared = ("LONGTAKE_", "OPENAI_")
+    return {name: value for name, value in os.environ.items() if name.startswith(shared) or name in variables}
 
 
 async def _result(ref: Any) -> Any:

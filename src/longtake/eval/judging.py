@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
 from ..errors import ConfigError, JudgeError, ModelRequestError, StoreError
-from ..models.base import load_model
+from ..models.base import key_in, load_model
 from ..models.heard import Heard
-from ..models.journaled import Account, CallJournal, Gate, JournaledModel, StoppingError, key_of
+from ..models.journaled import Account, CallJournal, Gate, JournaledModel, Limits, StoppingError, key_of, paid
 from ..scoring.judge import Judge, Probes
 from ..store import digest, write_atomic
 from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, Score, ToolSpec, Usage
@@ -21,7 +23,18 @@ from .items import Item
 from .settings import JudgeSettings
 from .store import Ended
 
-__all__ = ["AbsentJudge", "Judging", "bare", "judge_failure", "judge_model", "keep_judge_failure", "probed"]
+__all__ = [
+    "AbsentJudge",
+    "JudgeGate",
+    "Judging",
+    "bare",
+    "judge_failure",
+    "judge_model",
+    "judge_spent",
+    "keep_judge_failure",
+    "probed",
+    "with_spent",
+]
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +57,24 @@ class AbsentJudge:
         raise StoppingError
 
 
+class JudgeGate:
+    """Bounds how many calls there are at once, and what they may cost in all. A closed one lets none through: what is
+    kept is read, and no more."""
+
+    def __init__(self, in_flight: int, limits: Limits | None = None, *, is_open: bool = True) -> None:
+        self.calls = asyncio.Semaphore(in_flight)
+        self.is_open = is_open
+        self._limits, self._spent = limits or Limits(), Usage()
+
+    def begin(self) -> None:
+        if not self.is_open:
+            raise StoppingError
+        self._limits.check(self._spent)
+
+    def spend(self, usage: Usage) -> None:
+        self._spent += usage
+
+
 class Judging:
     """A judge at work on the answers of a run. Its replies are kept by what it was asked, so nothing is judged twice:
     the same answer to the same question waits for the verdict that is under way.
@@ -56,6 +87,8 @@ class Judging:
         self._journal, self._gate = journal, gate
         self._turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._failed_in_a_row = 0
+        known = Account(secrets.token_hex(16), "known cases")  # asked anew each time: nothing of it is read again
+        judge.keep_known(lambda model: JournaledModel(model, journal, self, known))
 
     @property
     def calls(self) -> asyncio.Semaphore:
@@ -115,7 +148,8 @@ def judge_model(settings: JudgeSettings) -> Model:
         raise ConfigError("the reader finds words in videos and cannot judge answers; give a judge like openai:NAME")
     takes_options = settings.model.partition(":")[0] not in ("reader", "scripted")
     url, options = (settings.base_url, settings.options or None) if takes_options else (None, None)
-    return Heard(load_model(settings.model, base_url=url, options=options, cache=False))
+    key = key_in(settings.api_key_env) if takes_options else None
+    return Heard(load_model(settings.model, base_url=url, api_key=key, options=options, cache=False))
 
 
 def bare(model: Model) -> Model:
@@ -123,11 +157,24 @@ def bare(model: Model) -> Model:
     return model.model if isinstance(model, Heard) else model
 
 
-async def probed(judge: Judge, root: Path) -> Probes:
+async def probed(judge: Judge, root: Path, journal: CallJournal, in_flight: int) -> Probes:
     """Raises `JudgeError` for a judge that is wrong about what is known, or was in an earlier run of this folder."""
     if failure := judge_failure(root, judge.identity):
         raise JudgeError(f"{failure}; this folder remembers it: delete {root / _FILE} to try this judge again")
+    Judging(judge, journal, JudgeGate(in_flight))
     return await judge.probe()
+
+
+def judge_spent(root: Path) -> Usage:
+    """What judging cost in this folder, in all its runs, known cases included."""
+    return paid([root / "judge"])
+
+
+def with_spent(limits: Limits, root: Path) -> Limits:
+    """``limits`` that count what was spent in this folder before."""
+    if limits.max_cost_usd is None and limits.max_tokens is None:
+        return limits
+    return replace(limits, spent_before=paid([root / "calls", root / "judge"]))
 
 
 def keep_judge_failure(root: Path, judge: Judge) -> None:

@@ -159,7 +159,7 @@ async def evaluate_async(
         watch = _Watch(limits, len(tasks), on_tally)
         plan = _Plan(out, settings, loaded.spec, headline, loaded.items, begins, limits, fsync)
         try:
-            given_up = await (compute or Local()).map(plan, tasks, watch)
+            given_up = await (compute or Local()).map(plan, tasks, watch, variables=settings.key_variables)
         except LongtakeError:
             await regrade_unlocked(out)
             raise

@@ -22,12 +22,14 @@ _SHARD = re.compile(r"([1-9]\d*)/([1-9]\d*)")
 
 
 class JudgeSettings(BaseModel):
-    """``model`` as in --model; None for no judge."""
+    """``model`` as in --model; None for no judge. ``api_key_env`` names the environment variable with the key of its
+    endpoint, where OPENAI_API_KEY is not the right one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str | None = None
     base_url: str | None = None
+    api_key_env: str | None = None
     options: dict[str, JSON] = {}
     in_flight: int = Field(default=16, ge=1)
 
@@ -53,6 +55,13 @@ class EvalSettings(BaseModel):
     shard: str | None = None
     epochs: int = Field(default=1, ge=1)
     min_coverage: float = Field(default=0.98, ge=0, le=1)
+
+    @property
+    def key_variables(self) -> list[str]:
+        """The environment variables that hold keys, beside OPENAI_API_KEY."""
+        ask = self.ask
+        named = (ask.api_key_env, ask.grounding_api_key_env, ask.vision_api_key_env, self.judge.api_key_env)
+        return [name for name in named if name]
 
     @field_validator("data", "ground_cache", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +14,20 @@ from ..types import Model
 from .cache import CachedModel
 from .check import check_model
 
-__all__ = ["check_model", "load_model"]
+__all__ = ["check_model", "key_in", "load_model"]
 
 _OLLAMA_URL = "http://localhost:11434/v1"
+
+
+def key_in(variable: str | None) -> str | None:
+    """The key that this environment variable holds; None for None. Raises `ConfigError` where it holds none."""
+    if variable is None:
+        return None
+    if not os.environ.get(variable):
+        raise ConfigError(
+            f"the environment variable {variable} holds no key; set it, or leave out the setting that names it"
+        )
+    return os.environ[variable]
 
 
 def load_model(
