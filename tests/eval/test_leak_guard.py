@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eval_killing import write_films
 from gold_rows import MARK, ROWS, SPANS, Gold, Which
-from made_benchmark import play, text_of
+from made_benchmark import play, settings, text_of
 from PIL import Image
 
 from clips import picture_of, write_frames
@@ -193,6 +194,23 @@ async def test_an_agent_that_would_tell_gets_no_gold(
     assert leaks(*honest) == []
     monkeypatch.setattr(Sample, "without_gold", lambda sample: sample)
     assert leaks(*[await sent(gold, w, "leaky", videos, tmp_path / "open", seen) for w in SPANS]) != []
+
+
+@pytest.mark.parametrize("name", ["f0.json", "f0.jsonl"])
+async def test_data_called_like_the_video_are_no_subtitles(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = play(monkeypatch, spy=spy)
+    write_films(tmp_path / "films", 1)
+    cue = {"start": 1, "end": 4, "text": f"the answer is {MARK}"}  # would be one
+    row = {"video": "f0", "question": "Which tree?", "options": ["oak", "elm"], "answer": "B", **cue}
+    data = tmp_path / "films" / name
+    data.write_text(json.dumps([row]))
+    (tmp_path / "films" / "f0.jsonl").touch()
+    metrics: Any = await evaluate_async(settings(data, tmp_path / "films", model="played:spy"), tmp_path / "run")
+    assert (metrics["no_verdict"], metrics["coverage"]) == ({}, 1.0)
+    assert seen
+    assert not any(MARK in text_of(request) for _, request in seen)
 
 
 async def test_reader_and_constant_ask_nobody(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,43 @@ def test_tags_of_languages_and_ambiguity(tmp_path: Path) -> None:
     assert source.find("c/xyz") == tmp_path / "c/xyz.srt"
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        '{"id": 1}\n{"id": 2}\n',
+        {"title": "A film", "length": 3},
+        [{"question": "Who?", "answer": "The cook"}],
+        {"other": "words of another video"},
+    ],
+    ids=["lines", "table", "rows", "another"],
+)
+def test_json_without_cues_is_not_taken_for_subtitles(tmp_path: Path, metadata: object) -> None:
+    path = write(tmp_path / "abc.json", metadata)
+    source = SubtitleSource.open("beside", tmp_path)
+    with pytest.raises(VideoError, match=r"abc\.json cannot be read"):
+        source.find("abc.mp4")
+    assert source.find("xyz.mp4", named="abc.json") == path  # who opens the video says that it is broken
+    assert SubtitleSource.open("beside", tmp_path, left_out=[path]).find("abc.mp4") is None
+
+
+ONE = [{"start": 1, "end": 2, "text": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("abc.json", []),
+        ("abc.en.json", ONE),
+        ("abc_en.json", {"abc": "a"}),
+        ("abc.json", {"show_abc": ONE}),
+        ("abc.json", {clip.replace("s01e01", "abc"): ONE for clip in CLIPS}),
+    ],
+)
+def test_json_with_cues_is(tmp_path: Path, name: str, words: object) -> None:
+    path = write(tmp_path / name, words)
+    assert SubtitleSource.open("beside", tmp_path).find("abc.mp4") == path
+
+
 def test_a_row_names_its_file(tmp_path: Path) -> None:
     write(tmp_path / "words/first.vtt", "WEBVTT\n")
     write(tmp_path / "words/abc.srt", "")

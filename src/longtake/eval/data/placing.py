@@ -5,7 +5,7 @@ Opens no video, but lists the folders of frames where gold spans count from the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,13 +23,21 @@ __all__ = ["Placing", "chapters_of"]
 
 
 class Placing:
-    """Looks each name up once. ``videos`` is the folder of the videos; None: beside the data, in ``root``.
+    """Looks each name up once. ``videos`` is the folder of the videos; None: beside the data, in ``root``. ``data`` are
+    the files of the questions and their gold: never subtitles, whatever they are called.
 
     Raises `ConfigError` where a place that the user gave is not there, or is none for subtitles.
     ``ambiguous``: names that fit several videos, and what was said of each; ``notes``: clips whose place is not known;
     ``num_subtitles``: videos that have subtitles, None where none were looked for."""
 
-    def __init__(self, spec: Spec, videos: Path | None, root: Path | None, subtitles: Path | bool | None) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        videos: Path | None,
+        root: Path | None,
+        subtitles: Path | bool | None,
+        data: Collection[Path] = (),
+    ) -> None:
         folder = videos or root
         self._spec = spec
         self._finder = None
@@ -42,7 +50,7 @@ class Placing:
         self._found = dict[str, str]()
         self._ids = dict[str, str]()
         self._chapters = dict[str, Sequence[Chapter]]()
-        self._words = _sources(spec, [each for each in (videos, root) if each is not None], subtitles)
+        self._words = _sources(spec, [each for each in (videos, root) if each is not None], subtitles, data)
         self._words_found = dict[tuple[str, str | None, float, float | None], str | None]()
         self.ambiguous = dict[str, str]()
         self.notes = list[Malformed]()
@@ -112,14 +120,16 @@ class Placing:
         return ()
 
 
-def _sources(spec: Spec, roots: Sequence[Path], given: Path | bool | None) -> list[SubtitleSource]:
+def _sources(
+    spec: Spec, roots: Sequence[Path], given: Path | bool | None, data: Collection[Path]
+) -> list[SubtitleSource]:
     """Where subtitles may be: the place that was given, else where the benchmark keeps them, if they are there."""
     kind, patterns = spec.subtitles.source, spec.subtitles.patterns
     if given is False:
         return []
     if isinstance(given, Path):
         try:
-            return [SubtitleSource.open("beside" if kind == "none" else kind, given)]
+            return [SubtitleSource.open("beside" if kind == "none" else kind, given, left_out=data)]
         except VideoError as e:
             raise ConfigError(f"--subtitles: {e}") from e
     if kind == "none":
@@ -127,7 +137,7 @@ def _sources(spec: Spec, roots: Sequence[Path], given: Path | bool | None) -> li
     found = list[SubtitleSource]()
     for root in dict.fromkeys(roots):
         try:
-            found.append(SubtitleSource.open(kind, root, patterns=patterns))
+            found.append(SubtitleSource.open(kind, root, patterns=patterns, left_out=data))
         except VideoNotFoundError:
             continue
         except VideoError as e:

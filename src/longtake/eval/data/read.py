@@ -79,7 +79,8 @@ def read_benchmark(
             " file with --data"
         )
     kept, duplicates, notes = _told_apart(drafts)
-    placing = Placing(spec, videos, files.root, subtitles)
+    data_files = [path for _, path in (*files.questions, *files.answers)]
+    placing = Placing(spec, videos, files.root, subtitles, data_files)
     items = tuple(placing.placed(draft) for draft in kept)
     return Loaded(
         spec,

@@ -8,7 +8,7 @@ a clip lies in its episode is not known here; whoever opens the video knows its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +28,8 @@ __all__ = ["SubtitleKind", "SubtitleSource"]
 SubtitleKind: TypeAlias = Literal["beside", "row", "shared"]
 """``beside``: a file for each video, under its name; ``row``: a file that each row names; ``shared``: one for all."""
 
-_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa", ".json", ".jsonl"})
+_JSON_SUFFIXES = (".json", ".jsonl")
+_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa", *_JSON_SUFFIXES})
 _LANGUAGES = ("", ".en", "_en", ".eng", ".en-US")
 """What stands after the name of the video in the name of its file; the first that is there counts."""
 _MAX_FILE_BYTES = 2 << 30
@@ -49,15 +50,18 @@ class SubtitleSource:
                 self._episodes.setdefault(episode.casefold(), []).append(clip)
 
     @classmethod
-    def open(cls, kind: SubtitleKind, path: Path, *, patterns: Sequence[str] = ()) -> SubtitleSource:
+    def open(
+        cls, kind: SubtitleKind, path: Path, *, patterns: Sequence[str] = (), left_out: Collection[Path] = ()
+    ) -> SubtitleSource:
         """``path`` is a folder (``patterns`` say what in it counts, as for `Finder`), or for ``shared`` also the file.
+        ``left_out`` are files that are something else: the data, which hold gold.
 
         Raises `VideoNotFoundError` where nothing is there and `VideoError` for a shared file that cannot be read."""
         if kind == "shared":
             return cls(None, _read_shared(_shared_file(path, patterns)))
         if kind not in ("beside", "row"):
             raise ConfigError(f"subtitles are beside, row or shared, got {kind!r}")
-        return cls(_Files(path, patterns), ())
+        return cls(_Files(path, patterns, left_out), ())
 
     def find(
         self,
@@ -72,7 +76,7 @@ class SubtitleSource:
         ``named`` is what the row calls the file, if it does. Where the video is cut from a longer one that the
         subtitles are of, ``start_seconds`` is where it begins there and ``duration_seconds`` how long it lasts
         (LongVideoBench). Raises `AmbiguousVideoError`, and `VideoError` for a file that has to be rewritten and cannot
-        be read."""
+        be read, and for JSON that has the name of the video and no cues."""
         stems = next(iter(spellings(video_name.replace("\\", "/").rsplit("/", 1)[-1])))
         if self._files is None:
             return next((path for stem in stems if (path := self._of_all(stem)) is not None), None)
@@ -81,6 +85,8 @@ class SubtitleSource:
             folder = video_name.replace("\\", "/").rpartition("/")[0]
             names = (f"{folder}/{stem}{tag}" for stem in stems for tag in _LANGUAGES)
             found = next((path for name in names if (path := self._files.find(name)) is not None), None)
+            if found is not None and found.suffix.lower() in _JSON_SUFFIXES:
+                _check_json(found, stems)
         if found is None or (start_seconds == 0 and duration_seconds is None):
             return found
         return _shifted(found, start_seconds, duration_seconds)
@@ -100,8 +106,13 @@ class SubtitleSource:
 class _Files(Finder):
     """Subtitle files, one for each video or clip."""
 
-    def __init__(self, root: Path, patterns: Sequence[str]) -> None:
+    def __init__(self, root: Path, patterns: Sequence[str], left_out: Collection[Path]) -> None:
+        self._left_out = left_out
         super().__init__(root, _SUFFIXES, patterns=patterns, frames=False)
+
+    def counts(self, entry: Entry) -> bool:
+        same_name = (path for path in self._left_out if path.name == entry.parts[-1])
+        return not any(path.samefile(self.place(entry)) for path in same_name)
 
     def join(self, name: str, clips: Sequence[Entry]) -> Path:
         """One file with the words of all clips of an episode."""
@@ -129,12 +140,23 @@ def _bytes(path: Path) -> bytes:
         raise VideoError(f"the subtitle file {path} cannot be read: {e.strerror}") from e
 
 
-def _read(path: Path) -> Parsed:
+def _read(path: Path, stem: str | None = None) -> Parsed:
+    """``stem`` is what the video is called; None: like the file."""
     text = decode_text(_bytes(path))[0]
     try:
-        return parse_json(text, path.stem) if path.suffix.lower() in (".json", ".jsonl") else parse(text)
+        return parse_json(text, stem or path.stem) if path.suffix.lower() in _JSON_SUFFIXES else parse(text)
     except SyntaxProblem as e:
         raise VideoError(f"the subtitle file {path} cannot be read, line {e.line}: {e}") from e
+
+
+def _check_json(path: Path, stems: Sequence[str]) -> None:
+    """Raises `VideoError` for JSON that holds no cues of the video: metadata may be called like it too."""
+    try:
+        value = cast("JSON", orjson.loads(_bytes(path)))
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict) or not any(map(clip_episode, value)):  # where clips lie is known to who opens it
+        _read(path, stems[-1])
 
 
 def _entries(parsed: Parsed) -> list[JSON]:

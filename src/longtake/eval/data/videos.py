@@ -72,7 +72,7 @@ class Finder:
         self._frames = frames
         self._patterns = tuple(pattern.casefold() for pattern in patterns)
         self._tree = _Tree()
-        for entry in self._scan():
+        for entry in filter(self.counts, self._scan()):
             self._add(entry)
 
     def __len__(self) -> int:
@@ -94,6 +94,10 @@ class Finder:
             if clips := self._clips(name, parts, stems):
                 return self.join(stems[-1], clips)
         return None
+
+    def counts(self, entry: Entry) -> bool:
+        """Whether it is one of the files at all."""
+        return True
 
     def place(self, entry: Entry) -> Path:
         return self.root.joinpath(*entry.parts)
