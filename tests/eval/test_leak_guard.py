@@ -206,7 +206,6 @@ async def test_data_called_like_the_video_are_no_subtitles(
     row = {"video": "f0", "question": "Which tree?", "options": ["oak", "elm"], "answer": "B", **cue}
     data = tmp_path / "films" / name
     data.write_text(json.dumps([row]))
-    (tmp_path / "films" / "f0.jsonl").touch()
     metrics: Any = await evaluate_async(settings(data, tmp_path / "films", model="played:spy"), tmp_path / "run")
     assert (metrics["no_verdict"], metrics["coverage"]) == ({}, 1.0)
     assert seen
