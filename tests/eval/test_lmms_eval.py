@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from clips import write_clock
 from fake_openai import Fail, FakeOpenAI, Say
@@ -210,6 +211,28 @@ def test_other_settings_are_other_answers(harbour: Path, tmp_path: Path) -> None
         assert len(server.requests) == 4
 
 
+def test_mended_subtitles_are_other_answers(harbour: Path, tmp_path: Path) -> None:
+    who = Player.of_arguments({"agent": "crop", "ocr": False, "trace_dir": str(tmp_path / "traces")})
+    requests = asked(harbour, ROWS[0]["question"])
+    (before,) = answers(who, requests)
+    assert answers(who, requests)[0].kept
+    (harbour / "harbour.srt").write_text(SUBTITLES.replace("half past six", "a quarter to nine"))
+    (after,) = answers(who, requests)
+    assert "half past six" in before.text
+    assert (after.kept, "a quarter to nine" in after.text) == (False, True)
+
+
+def test_a_folder_of_frames_is_a_video(tmp_path: Path) -> None:
+    (tmp_path / "walk").mkdir()
+    for number in range(1, 7):
+        Image.new("RGB", (32, 24), (40 * number, 0, 0)).save(tmp_path / "walk" / f"{number:05}.jpg")
+    with FakeOpenAI() as server:
+        server.will(Say("A"))
+        who = player(model="openai:tiny", base_url=server.base_url, trace_dir=str(tmp_path / "traces"))
+        found = [answers(who, [Request("t:0", str(tmp_path / "walk"), "?")])[0] for _ in range(2)]
+        assert [(outcome.text, outcome.kept) for outcome in found] == [("A", False), ("A", True)]
+
+
 def test_what_is_wrong_for_every_question_stops_at_once(harbour: Path) -> None:
     with FakeOpenAI() as server:
         server.will(Fail(401, "Incorrect API key"))
@@ -220,7 +243,7 @@ def test_what_is_wrong_for_every_question_stops_at_once(harbour: Path) -> None:
 
 def test_when_nothing_gets_an_answer_it_stops_early(tmp_path: Path) -> None:
     requests = [Request(f"t:{n}", str(tmp_path / "lost.mp4"), "?") for n in range(40)]
-    with pytest.raises(LongtakeError, match=r"8 of 40 questions have no answer.*no such file.*32 were not asked"):
+    with pytest.raises(LongtakeError, match=r"8 of 40 questions have no answer.*there is no file.*32 were not asked"):
         answers(player(model="reader", concurrency=1), requests)
 
 

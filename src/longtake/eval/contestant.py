@@ -26,12 +26,14 @@ from ..models.heard import Heard
 from ..models.journaled import model_identity
 from ..models.reader import Reader
 from ..registry import names, nearest
+from ..store import fingerprint
 from ..types import JSON, GenerateConfig, Message, Model, ModelOutput, ToolSpec
 from ..video.decode import Video
+from ..video.subtitles import find_sidecar
 from .data.benchmark import Scoring, Spec
 from .items import Item
 
-__all__ = ["BASELINES", "Contestant", "contestant", "no_video"]
+__all__ = ["BASELINES", "Contestant", "already", "contestant", "no_video"]
 
 BASELINES = ("blind", "constant", "uniform", "reader", "oracle-crop")
 _OPTIONS: dict[str, tuple[str, dict[str, JSON]]] = {
@@ -86,6 +88,14 @@ class Contestant:
         if isinstance(self.model, _Constant):
             return self.model.answer(item)
         return self.first_clips.get(item.sample.id)
+
+    def words(self, video: Video) -> str:
+        """Names the words that come with the video by their content: the file that was named, else the one beside it;
+        "" for none. Raises `VideoError`."""
+        if not self.needs_video or not video.use_text:
+            return ""
+        path = video.subtitles or find_sidecar(video.path)
+        return fingerprint(path) if path is not None else ""
 
     def scored(self, spec: Spec) -> Spec:
         """How its answers are scored: the clip that `Ground` names is no answer to the question."""
@@ -164,6 +174,16 @@ def no_video(uri: str, *, subtitles: str | None = None) -> Video:
     """Stands where a video would, for those who do not look at it: nothing of it is known."""
     del subtitles
     return cast("Video", _NoVideo(VideoInfo(uri, "", 0.0, 0.0, None, 0, 0, "none", False)))
+
+
+def already(video: Video) -> Callable[..., Video]:
+    """Opens what is open."""
+
+    def open_video(uri: str, *, subtitles: str | None) -> Video:
+        del uri, subtitles
+        return video
+
+    return open_video
 
 
 @dataclass(frozen=True, slots=True)

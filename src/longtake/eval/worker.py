@@ -8,7 +8,6 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ..agents.loop import run
@@ -26,11 +25,10 @@ from ..errors import (
 )
 from ..models.journaled import Account, JournaledModel, Limits, StoppingError, key_of
 from ..scoring.judge import Judge
-from ..store import digest, fingerprint
+from ..store import digest
 from ..types import JSON, Sample, Trace, Usage
 from ..video.decode import Video
-from ..video.subtitles import find_sidecar
-from .contestant import Contestant, no_video
+from .contestant import Contestant, already, no_video
 from .data.benchmark import Spec
 from .grade import grade, is_judged
 from .items import Graded, Item
@@ -226,7 +224,7 @@ class EvalWorker:
         )
         try:
             async with self._turns[account.key]:  # who asks just the same finds the replies
-                trace = await run(agent, model, sample, config=config, open_video=_already(video))
+                trace = await run(agent, model, sample, config=config, open_video=already(video))
         except VideoError as e:
             return self._failed(task, "video", _told(e))
         if trace.stop_reason != "model_error":
@@ -255,13 +253,10 @@ class EvalWorker:
         return [digest([*asked, self._who.given(task.item)]), str(task.epoch)]
 
     def _words(self, video: Video, sample: Sample) -> str:
-        """Names the words that come with the video: the file that was named, else the one beside it."""
-        if not self._who.needs_video or not video.use_text:
-            return ""
+        """`Contestant.words`, read once: many questions are asked about a video."""
         asked = (sample.video, sample.subtitles)
         if asked not in self._marks:
-            path = Path(sample.subtitles) if sample.subtitles else find_sidecar(video.path)
-            self._marks[asked] = fingerprint(path) if path is not None else ""
+            self._marks[asked] = self._who.words(video)
         return self._marks[asked]
 
     async def _video(self, uri: str, subtitles: str | None) -> Video:
@@ -297,11 +292,3 @@ class EvalWorker:
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _already(video: Video) -> Any:
-    def open_video(uri: str, *, subtitles: str | None) -> Video:
-        del uri, subtitles
-        return video
-
-    return open_video

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +23,7 @@ from ...agents.loop import run
 from ...errors import ConfigError, LongtakeError, ModelAuthError, ModelEndpointError, ModelError, StoreError, VideoError
 from ...ledger import Committer, Ledger
 from ...models.journaled import key_of
-from ...store import digest, fingerprint, writer_name
+from ...store import digest, writer_name
 from ...types import (
     JSON,
     GenerateConfig,
@@ -39,7 +38,7 @@ from ...types import (
     to_json,
 )
 from ...video.decode import Video
-from ..contestant import Contestant, contestant, no_video
+from ..contestant import Contestant, already, contestant, no_video
 from ..items import Item
 from .request import Request, scored_text
 
@@ -195,19 +194,17 @@ class _Session:
     async def _ask(self, request: Request) -> Outcome:
         """Raises `VideoError` or `ModelError` where there is no answer."""
         config = self._config(request)
-        key = await self._key(request, config)
+        video = await asyncio.to_thread(self._open, request.video)
+        key = await asyncio.to_thread(self._key, request, config, video)
         if kept := self.store.done(key):
             return Outcome(_said(kept, request), kept.usage, kept=True)
         sample = Sample(key[:16], request.video, request.question)
         watch = _Watch()
         who = self.player.contestant
         agent, model, _ = who.ready(Item(sample, "text", request.video), watch.over, request.repeat)
-        settings = self.player.settings
-        opened = partial(Video.open, deadline_seconds=settings.deadline_seconds, isolate=settings.isolate)
         trace: Trace | None = None
         try:
-            open_video = opened if who.needs_video else no_video
-            trace = await run(agent, model, sample, config=config, open_video=open_video)
+            trace = await run(agent, model, sample, config=config, open_video=already(video))
             text = _said(trace, request)
         except (VideoError, ModelError) as e:
             self.store.keep(key, request, trace, str(e))
@@ -216,6 +213,12 @@ class _Session:
             raise
         self.store.keep(key, request, trace, None)
         return Outcome(text, trace.usage)
+
+    def _open(self, uri: str) -> Video:
+        settings = self.player.settings
+        if not self.player.contestant.needs_video:
+            return no_video(uri)
+        return Video.open(uri, deadline_seconds=settings.deadline_seconds, isolate=settings.isolate)
 
     def _config(self, request: Request) -> GenerateConfig:
         """What ``--model_args`` say stands above what the task asks for."""
@@ -227,11 +230,11 @@ class _Session:
             config = replace(config, max_tokens=request.max_tokens)
         return config if config.seed is None else replace(config, seed=config.seed + request.repeat)
 
-    async def _key(self, request: Request, config: GenerateConfig) -> str:
-        """Names the question by what decides its answer."""
-        content = await asyncio.to_thread(fingerprint, Path(request.video))
+    def _key(self, request: Request, config: GenerateConfig, video: Video) -> str:
+        """Names the question by what decides its answer. Raises `VideoError`."""
+        who = self.player.contestant
         asked: list[JSON] = [request.question, config.temperature, config.max_tokens, config.seed, request.repeat]
-        return key_of(digest(cast("JSON", self.player.contestant.identity)), [content, digest(asked)])
+        return key_of(digest(cast("JSON", who.identity)), [video.info.fingerprint, who.words(video), digest(asked)])
 
     def outcomes(self, ids: Sequence[str]) -> list[Outcome]:
         """Raises `LongtakeError` when some are missing and the user did not say what stands for them."""
