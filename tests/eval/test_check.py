@@ -187,6 +187,9 @@ def test_the_published_count_is_held_against_what_was_read(tmp_path: Path):
     assert train.expected_rows == 122039
     made = made_rows.lvbench(tmp_path / "lvbench")
     assert check_benchmark(read_benchmark(load_spec("lvbench"), made.data)).expected_rows == 1549
+    found = check_benchmark(read_benchmark(load_spec("lvbench"), made.data))
+    assert found.expected_videos == 103
+    assert any("103 are published" in problem for problem in found.problems)
     made = made_rows.own(tmp_path)
     assert check_benchmark(read_benchmark(load_spec("custom"), made.data)).expected_rows is None
 

@@ -39,7 +39,7 @@ _CHECK_PIXELS = 64 * 64
 class Check:
     """What was found. Shares are in [0, 1]; ``undecodable``: video -> why; None where no video was opened.
 
-    ``num_answers`` counts choices whose answer is known, ``expected_rows`` is the published count, ``repeated``
+    ``num_answers`` counts choices whose answer is known, ``expected_rows`` and ``expected_videos`` are published counts, ``repeated``
     the groups of ids that ask the same of the same video, ``conflicts`` those of them whose answers differ,
     ``spans_outside`` the ids of questions whose gold lies past the end of their video. ``num_videos``: a file under
     several names counts once; ``num_subtitles``: those that were found and have some, where videos were opened also in
@@ -49,6 +49,7 @@ class Check:
     num_rows: int
     num_items: int
     expected_rows: int | None
+    expected_videos: int | None
     malformed: Sequence[Malformed]
     duplicates: Sequence[Duplicate]
     notes: Sequence[Malformed]
@@ -132,6 +133,8 @@ class Check:
 
     def _of_videos(self) -> list[str]:
         found = list[str]()
+        if self.expected_videos is not None and self.num_videos != self.expected_videos:
+            found.append(f"{self.num_videos} videos are named and {self.expected_videos} are published")
         if self.missing:
             some = ", ".join(self.missing[:_SHOWN])
             lmms = self.name.startswith("lmms:")
@@ -187,6 +190,7 @@ class Check:
             "num_rows": self.num_rows,
             "num_items": self.num_items,
             "expected_rows": self.expected_rows,
+            "expected_videos": self.expected_videos,
             "malformed": [_row(row) for row in self.malformed],
             "duplicates": [{"source": row.source, "row": row.row, "id": row.id} for row in self.duplicates],
             "notes": [_row(row) for row in self.notes],
@@ -245,7 +249,8 @@ def check_benchmark(
         name=loaded.spec.name,
         num_rows=loaded.num_rows,
         num_items=len(items),
-        expected_rows=_expected(loaded),
+        expected_rows=_expected(loaded, loaded.spec.expected_rows),
+        expected_videos=_expected(loaded, loaded.spec.expected_videos),
         malformed=loaded.malformed,
         duplicates=loaded.duplicates,
         notes=loaded.notes,
@@ -276,9 +281,8 @@ def _row(row: Malformed) -> dict[str, JSON]:
     return {"source": row.source, "row": row.row, "reason": row.reason}
 
 
-def _expected(loaded: Loaded) -> int | None:
-    """The published number of rows of the splits that were read, as the names of the files or the settings say."""
-    counts = loaded.spec.expected_rows
+def _expected(loaded: Loaded, counts: Mapping[str, int]) -> int | None:
+    """Of published ``counts`` by split that of the splits that were read, as file names or the settings say."""
     files = loaded.provenance.get("files")
     names = [str(file["name"]) for file in files if isinstance(file, dict)] if isinstance(files, list) else []
     said = [{split for split in counts if names_split(name.rsplit("/", 1)[-1], split)} for name in names]
