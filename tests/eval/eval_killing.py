@@ -132,9 +132,14 @@ def _name_of(pid: int) -> str:
 
 
 def without_time(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Metrics but for how long it took and where it was."""
+    """Metrics but for how long it took, where it was, and what it cost to try the judge at each start."""
     usage = {key: value for key, value in metrics["usage"].items() if key not in ("seconds", "per_question")}
-    return {**metrics, "usage": usage, "settings": {**metrics["settings"], "endpoints": None, "settings": None}}
+    return {
+        **metrics,
+        "usage": usage,
+        "judge_usage": None,
+        "settings": {**metrics["settings"], "endpoints": None, "settings": None},
+    }
 
 
 def write_films(folder: Path, num: int = 3) -> Path:

@@ -164,13 +164,13 @@ def test_judges_and_corrected_gold(home: Path, tmp_path: Path) -> None:
         asked = ("regrade", "run", "--judge", "openai:tiny", "--judge-base-url", judge.base_url)
         found = json.loads(longtake(*asked, "--json", cwd=tmp_path)[0])
         assert found["headline"] | {"column": "judge", "value": 0.5} == found["headline"]
+        better = write_rows(tmp_path / "better.jsonl", [rows[0], {**rows[1], "answer": "gold"}])
+        found = json.loads(longtake("regrade", "run", "--data", better, "--json", cwd=tmp_path)[0])
+        assert found["accuracy"]["lenient"] == 1.0
+        assert "judge" in found["no_verdict"]  # it has not been asked about the new gold
         judge.says = inverted
         _, err = longtake(*asked, cwd=tmp_path, code=1)
         assert "cannot be trusted" in " ".join(err.split())
-    better = write_rows(tmp_path / "better.jsonl", [rows[0], {**rows[1], "answer": "gold"}])
-    found = json.loads(longtake("regrade", "run", "--data", better, "--json", cwd=tmp_path)[0])
-    assert found["accuracy"]["lenient"] == 1.0
-    assert "judge" in found["no_verdict"]  # it has not been asked about the new gold
     report = json.loads(longtake("report", "run", "--json", cwd=tmp_path)[0])[0]
     assert report["accuracy"] == found["accuracy"]
 

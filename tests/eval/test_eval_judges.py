@@ -16,7 +16,7 @@ from judges import JudgingEndpoint, Seen, always_yes, honest, inverted, prose, v
 from made_benchmark import ROWS, answers, play, settings, write_rows, write_videos
 
 from fake_openai import Fail, Stall
-from longtake.errors import JudgeError, ModelAuthError, ModelError
+from longtake.errors import JudgeError, ModelAuthError, ModelError, SpendCapError
 from longtake.eval.folders import open_folders
 from longtake.eval.regrade import metrics_of, regrade
 from longtake.eval.run import evaluate_async
@@ -65,6 +65,10 @@ def about_answers(endpoint: JudgingEndpoint) -> Counter[str]:
     """Question -> how often the judge was asked about an answer to it; known cases apart."""
     seen = [Seen.of(body["messages"][0]["content"]) for body in endpoint.requests]
     return Counter(one.question for one in seen if one.question.startswith("Which tree"))
+
+
+TOKENS = 120
+"""Of one call of the judge."""
 
 
 def is_asked(seen: Seen) -> bool:
@@ -286,6 +290,70 @@ async def test_a_refused_key_of_the_judge_ends_the_run_and_keeps_what_is_there(
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["n"] == 12
     assert metrics["headline"]["value"] is None
+
+
+# ------------------------------------------------------------------------------------------- what judging costs
+
+
+async def test_known_cases_are_asked_only_when_something_is_left_to_judge(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any]
+) -> None:
+    wanted, out = asked(data, videos, endpoint.base_url), tmp_path / "run"
+    first: Any = await evaluate_async(wanted, out)
+    num = len(endpoint.requests)
+    assert num == len(KNOWN_CASES) + 12
+    assert first["judge_usage"] == {**first["judge_usage"], "calls": num, "input_tokens": 100 * num}
+    assert await evaluate_async(wanted, out) == first
+    again: Any = await regrade(out, judge=wanted.judge)
+    assert (again["accuracy"], again["settings"]["judge"]) == (first["accuracy"], first["settings"]["judge"])
+    assert len(endpoint.requests) == num
+    more = wanted.model_copy(update={"epochs": 2})
+    metrics: Any = await evaluate_async(more, out)
+    assert metrics["judge_usage"]["calls"] == len(endpoint.requests) == num + len(KNOWN_CASES)
+
+
+async def test_the_cap_counts_judging_and_comes_before_known_cases(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any]
+) -> None:
+    wanted, out = asked(data, videos, endpoint.base_url), tmp_path / "run"
+    wanted = wanted.model_copy(update={"judge": wanted.judge.model_copy(update={"in_flight": 1})})
+    cap = len(KNOWN_CASES) * TOKENS + 6 * TOKENS
+    with pytest.raises(SpendCapError, match="raise --max-tokens"):
+        await evaluate_async(wanted, out, limits=Limits(1, max_tokens=cap))
+    num = len(endpoint.requests)
+    assert len(KNOWN_CASES) < num < len(KNOWN_CASES) + 12
+    assert len(agent_calls) < 12
+    assert TOKENS * num + 110 * len(agent_calls) < cap + 2 * TOKENS
+    num_answered = len(agent_calls)
+    with pytest.raises(SpendCapError, match="raise --max-tokens"):
+        await evaluate_async(wanted, out, limits=Limits(1, max_tokens=100))
+    assert (len(endpoint.requests), len(agent_calls)) == (num, num_answered)
+
+
+async def test_canaries_are_counted_too(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any], canaries: None
+) -> None:
+    metrics: Any = await evaluate_async(asked(data, videos, endpoint.base_url), tmp_path / "run")
+    assert metrics["judge_usage"]["calls"] == len(endpoint.requests) > len(KNOWN_CASES) + 12
+
+
+async def test_grading_again_keeps_to_limits(
+    endpoint: JudgingEndpoint, data: Path, videos: Path, tmp_path: Path, agent_calls: list[Any]
+) -> None:
+    wanted, out = asked(data, videos, endpoint.base_url), tmp_path / "run"
+    await evaluate_async(settings(data, videos, agent="blind", model="played:agent"), out)
+    agent_tokens = 12 * 110
+    with pytest.raises(SpendCapError):
+        await regrade(out, judge=wanted.judge, limits=Limits(max_tokens=agent_tokens))
+    assert not endpoint.requests
+    cap = agent_tokens + (len(KNOWN_CASES) + 5) * TOKENS
+    with pytest.raises(SpendCapError):
+        await regrade(out, judge=wanted.judge, limits=Limits(2, max_tokens=cap))
+    num = len(endpoint.requests)
+    assert len(KNOWN_CASES) + 5 <= num <= len(KNOWN_CASES) + 6  # two at once
+    metrics: Any = await regrade(out, judge=wanted.judge)
+    assert metrics["accuracy"]["judge"] == 9 / 12
+    assert set(about_answers(endpoint).values()) == {1}
 
 
 # -------------------------------------------------------------------------------------------- wrong after a while

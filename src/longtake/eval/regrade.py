@@ -10,17 +10,28 @@ from typing import cast
 
 import orjson
 
-from ..errors import ModelAuthError, ModelEndpointError, ModelError, StoreError
+from ..errors import LongtakeError, ModelAuthError, ModelEndpointError, SpendCapError, StoreError
 from ..models.credentials import without_credentials
-from ..models.journaled import StoppingError, model_identity
-from ..models.preflight import preflight
+from ..models.journaled import Limits, StoppingError, model_identity
+from ..models.preflight import check_prices, preflight
 from ..scoring.judge import Judge, Probes
 from ..store import locked, write_atomic
 from ..types import JSON, Score, Usage
 from .data.benchmark import Spec
 from .grade import grade, is_judged, scorers_of
 from .items import Graded, Item
-from .judging import AbsentJudge, Judging, bare, judge_failure, judge_model, keep_judge_failure, probed
+from .judging import (
+    AbsentJudge,
+    JudgeGate,
+    Judging,
+    bare,
+    judge_failure,
+    judge_model,
+    judge_spent,
+    keep_judge_failure,
+    probed,
+    with_spent,
+)
 from .report.metrics import summarise
 from .settings import EvalSettings, JudgeSettings
 from .store import Ended, EvalStore, Manifest, read_items, read_manifest, write_manifest
@@ -34,6 +45,7 @@ __all__ = [
     "open_evaluation",
     "regrade",
     "regrade_unlocked",
+    "tried",
     "with_judge",
 ]
 
@@ -47,6 +59,8 @@ class Opened:
     items: Mapping[str, Item]
     graded: Sequence[Graded]
     ended: Mapping[tuple[str, int], Ended]
+    judge_spent: Usage
+    """What judging cost in all, also of answers that count no more."""
     num_stored: int
     """Answers in the folder, also of questions, epochs or settings that it is not about now."""
 
@@ -90,7 +104,7 @@ def with_settings(manifest: Manifest, **changes: JSON) -> Manifest:
 
 
 async def open_evaluation(
-    root: Path, *, judge: Judge | None = None, in_flight: int = 16, items: Sequence[Item] | None = None
+    root: Path, *, judge: Judge | None = None, gate: JudgeGate | None = None, items: Sequence[Item] | None = None
 ) -> Opened:
     """Grades what is kept in ``root`` by today's scorers. ``judge`` is asked what it has not said yet; without one,
     the verdicts of the run's own judge are read back. ``items`` are questions with another gold than was kept.
@@ -101,7 +115,7 @@ async def open_evaluation(
     store = EvalStore(root)
     try:
         ended = _ended(store, manifest, items)
-        verdicts = await _verdicts(store, manifest, {item.sample.id: item for item in items}, ended, judge, in_flight)
+        verdicts = await _verdicts(store, manifest, {item.sample.id: item for item in items}, ended, judge, gate)
         num_stored = store.num_answered
     finally:
         store.close()
@@ -112,7 +126,9 @@ async def open_evaluation(
         for item, epoch in places
         if (at := (item.sample.id, epoch))
     ]
-    return Opened(root, manifest, {item.sample.id: item for item in items}, graded, ended, num_stored)
+    return Opened(
+        root, manifest, {item.sample.id: item for item in items}, graded, ended, judge_spent(root), num_stored
+    )
 
 
 def _ended(store: EvalStore, manifest: Manifest, items: Sequence[Item]) -> dict[tuple[str, int], Ended]:
@@ -140,7 +156,7 @@ async def _verdicts(
     items: Mapping[str, Item],
     ended: Mapping[tuple[str, int], Ended],
     judge: Judge | None,
-    in_flight: int,
+    gate: JudgeGate | None = None,
 ) -> dict[tuple[str, int], Score]:
     """What a judge says of every answer that is judged; none is left once it failed a canary."""
     told = cast("dict[str, JSON] | None", manifest.told.get("judge"))
@@ -151,15 +167,15 @@ async def _verdicts(
         failure = judge_failure(store.root, told["identity"])
     else:
         return {}
-    gate = _Gate(in_flight, is_open=judge is not None)
-    judging, errors = Judging(by, store.judgements, gate), list[ModelError]()
+    gate = gate or JudgeGate(1, is_open=judge is not None)
+    judging, errors = Judging(by, store.judgements, gate), list[LongtakeError]()
 
     async def one(how: Ended) -> Score:
         try:
             return await judging.score(items[how.id], how)
         except StoppingError:
             pass
-        except (ModelAuthError, ModelEndpointError) as e:  # what others are being told is still kept
+        except (ModelAuthError, ModelEndpointError, SpendCapError) as e:  # what others are being told is still kept
             gate.is_open = False
             errors.append(e)
         return Score("judge", None, error=f"not judged yet; longtake eval regrade DIR --judge {by.name} asks it")
@@ -180,15 +196,17 @@ async def regrade(
     judge: JudgeSettings | None = None,
     corrected: Corrected | None = None,
     min_coverage: float | None = None,
+    limits: Limits | None = None,
 ) -> dict[str, JSON]:
     """Grades what is kept in ``root`` again and writes ``metrics.json`` and ``predictions.jsonl``; asks no agent.
 
     ``judge`` is asked what it has not said yet, ``corrected`` gold takes the place of what was kept, and a
-    ``min_coverage`` that of the run's; whoever reads the folder afterwards finds all three. Raises `StoreError`, also
-    while a run is at work in it, and `JudgeError`."""
+    ``min_coverage`` that of the run's; whoever reads the folder afterwards finds all three. ``limits`` are those of
+    the judge's calls; a cap counts all that was spent in the folder. Raises `StoreError`, also while a run is at work
+    in it, `JudgeError`, and `SpendCapError`, which loses no verdict."""
     _manifest(root)  # a folder that is not there is not to be made by the lock
     with locked(root):
-        return await regrade_unlocked(root, judge=judge, corrected=corrected, min_coverage=min_coverage)
+        return await regrade_unlocked(root, judge=judge, corrected=corrected, min_coverage=min_coverage, limits=limits)
 
 
 async def regrade_unlocked(
@@ -197,26 +215,26 @@ async def regrade_unlocked(
     judge: JudgeSettings | None = None,
     corrected: Corrected | None = None,
     min_coverage: float | None = None,
+    limits: Limits | None = None,
 ) -> dict[str, JSON]:
     """`regrade` for who has locked the folder."""
-    asked, probes = None, None
-    if judge is not None and judge.model:
-        model = judge_model(judge)
-        await preflight([bare(model)])
-        asked = Judge(model)
-        probes = await probed(asked, root)
+    manifest, asked, gate = _manifest(root), None, None
     items = None if corrected is None else corrected.items
-    opened = await open_evaluation(root, judge=asked, in_flight=judge.in_flight if judge else 16, items=items)
-    manifest = opened.manifest
-    if asked is not None and judge is not None:
-        told = without_credentials(judge.model_dump(mode="json"))
-        manifest = with_settings(with_judge(manifest, asked, probes), judge=told)
+    if judge is not None and judge.model:
+        model, limits = judge_model(judge), limits or Limits()
+        check_prices(limits, [bare(model)])
+        await preflight([bare(model)])
+        asked, in_flight = Judge(model), min(judge.in_flight, limits.max_in_flight)
+        manifest = await tried(root, manifest, items or read_items(root), asked, limits, in_flight)
+        manifest = with_settings(manifest, judge=without_credentials(judge.model_dump(mode="json")))
+        gate = JudgeGate(in_flight, with_spent(limits, root))
+    opened = await open_evaluation(root, judge=asked, gate=gate, items=items)
     if corrected is not None:
         manifest = replace(manifest, pinned={**manifest.pinned, "data": corrected.data_digest})
         manifest = with_settings(manifest, data=list(corrected.data))
     if min_coverage is not None:
         manifest = with_settings(manifest, min_coverage=min_coverage)
-    if manifest is not opened.manifest:
+    if manifest != opened.manifest:
         opened = replace(opened, manifest=manifest)
         write_manifest(root, manifest, list(opened.items.values()), change=True)
     metrics = metrics_of(opened)
@@ -243,7 +261,17 @@ def metrics_of(opened: Opened) -> dict[str, JSON]:
     )
     has_judge = told.get("judge") is not None
     not_judged = [one for one in opened.graded if has_judge and one.cause is None and one.kind != "span"]
-    return {**metrics, "num_not_judged": sum(one.scores["judge"].value is None for one in not_judged)}
+    spent = opened.judge_spent
+    return {
+        **metrics,
+        "num_not_judged": sum(one.scores["judge"].value is None for one in not_judged),
+        "judge_usage": {
+            "calls": spent.num_calls,
+            "input_tokens": spent.input_tokens,
+            "output_tokens": spent.output_tokens,
+            "cost_usd": spent.cost_usd,
+        },
+    }
 
 
 def headline(opened: Opened) -> str:
@@ -256,6 +284,39 @@ def headline_of(spec: Spec, items: Iterable[Item], has_judge: bool) -> str:
     if spec.scoring.headline != "judge" and not (has_judge and {item.kind for item in items} == {"text"}):
         return spec.scoring.headline
     return "judge" if has_judge else "lenient"
+
+
+async def tried(
+    root: Path,
+    manifest: Manifest,
+    items: Sequence[Item],
+    judge: Judge,
+    limits: Limits,
+    in_flight: int,
+    *,
+    is_run: bool = False,
+) -> Manifest:
+    """``manifest`` that tells of this judge, which was tried on known cases unless all is judged by it already.
+    ``is_run``: agents are going to answer what is not answered. Raises `JudgeError`, `SpendCapError`."""
+    told = cast("dict[str, JSON] | None", manifest.told.get("judge"))
+    store = EvalStore(root)
+    try:
+        is_known = told is not None and told["identity"] == judge.identity
+        if is_known and not judge_failure(root, judge.identity) and await _is_judged(store, manifest, items, is_run):
+            return manifest
+        with_spent(limits, root).check(Usage())
+        return with_judge(manifest, judge, await probed(judge, root, store.judgements, in_flight))
+    finally:
+        store.close()
+
+
+async def _is_judged(store: EvalStore, manifest: Manifest, items: Sequence[Item], is_run: bool) -> bool:
+    """Whether nothing is left for the judge that the folder has."""
+    ended, num = _ended(store, manifest, items), len(items) * _settings(manifest).epochs
+    if is_run and (len(ended) < num or any(how.status == "failed" and how.cause != "gold" for how in ended.values())):
+        return False
+    verdicts = await _verdicts(store, manifest, {item.sample.id: item for item in items}, ended, None)
+    return all(score.value is not None for score in verdicts.values())
 
 
 def with_judge(manifest: Manifest, judge: Judge, probes: Probes | None) -> Manifest:
@@ -285,18 +346,3 @@ def _prediction(opened: Opened, one: Graded) -> bytes:
         "scores": {column: asdict(score) for column, score in one.scores.items()},
     }
     return orjson.dumps(row) + b"\n"
-
-
-class _Gate:
-    """Bounds how many calls there are at once. A closed one lets none through: what is kept is read, and no more."""
-
-    def __init__(self, in_flight: int, *, is_open: bool) -> None:
-        self.calls = asyncio.Semaphore(in_flight)
-        self.is_open = is_open
-
-    def begin(self) -> None:
-        if not self.is_open:
-            raise StoppingError
-
-    def spend(self, usage: Usage) -> None:
-        del usage

@@ -18,7 +18,7 @@ from ..compute import Compute, Local, Progress
 from ..errors import ConfigError, LongtakeError, ModelRequestError, SpendCapError, StoreError
 from ..ledger import Fsync
 from ..models.credentials import without_credentials
-from ..models.journaled import Limits, paid
+from ..models.journaled import Limits
 from ..models.preflight import check_prices, preflight
 from ..scoring.judge import Judge
 from ..store import digest, locked
@@ -28,9 +28,9 @@ from .data.benchmark import Spec, load_spec
 from .data.read import Loaded, read_benchmark
 from .ground_cache import first_clips, read_ground_cache
 from .items import Item
-from .judging import bare, judge_model, probed
+from .judging import bare, judge_model, with_spent
 from .lmms.task import PREFIX, lmms_benchmark
-from .regrade import Corrected, headline_of, regrade_unlocked, with_judge
+from .regrade import Corrected, headline_of, regrade_unlocked, tried
 from .settings import EvalSettings, absolute, selected
 from .store import Ended, EvalStore, Manifest, read_items, read_manifest, write_manifest
 from .worker import EvalTally, EvalWorker, Task, who_digest
@@ -148,13 +148,14 @@ async def evaluate_async(
     check_prices(limits, models)
     headline = headline_of(loaded.spec, items, judge is not None)
     with locked(out):
-        if limits.max_cost_usd is not None or limits.max_tokens is not None:
-            limits = replace(limits, spent_before=paid([out / "calls", out / "judge"]))
         await preflight(dict.fromkeys(models))
         manifest = _manifest(settings, loaded, who)
         if judge is not None:
-            manifest = with_judge(manifest, judge, await probed(judge, out))
+            manifest = _of_judge_before(out, manifest)
+            write_manifest(out, manifest, items, change=change)
+            manifest = await tried(out, manifest, items, judge, limits, settings.judge.in_flight, is_run=True)
         write_manifest(out, manifest, items, change=change)
+        limits = with_spent(limits, out)
         tasks = [Task(item, epoch) for epoch in range(settings.epochs) for item in items]
         watch = _Watch(limits, len(tasks), on_tally)
         plan = _Plan(out, settings, loaded.spec, headline, loaded.items, begins, limits, fsync)
@@ -217,6 +218,12 @@ def _first_clips(settings: EvalSettings, loaded: Loaded) -> dict[str, str]:
     for path in reversed(settings.ground_cache):
         found |= first_clips(read_ground_cache(Path(path)), loaded.items, loaded.spec.frame_fps)
     return found
+
+
+def _of_judge_before(out: Path, manifest: Manifest) -> Manifest:
+    """``manifest`` with the judge that the folder has: a new one takes its place once it was tried."""
+    before = read_manifest(out)
+    return manifest if before is None else replace(manifest, told={**manifest.told, "judge": before.told.get("judge")})
 
 
 def _check_answered(tally: EvalTally) -> None:

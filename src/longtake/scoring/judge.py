@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -139,7 +139,7 @@ class Judge:
         for name, value in (("max_attempts", max_attempts), ("canary_every", canary_every), ("max_tokens", max_tokens)):
             if value < 1:
                 raise ConfigError(f"a judge needs {name} of at least 1, got {value}")
-        self._asked = model
+        self._asked = self._on_known = model
         self.model = self._counted = _Counted(model)
         self._max_attempts, self._canary_every = max_attempts, canary_every
         self._config = GenerateConfig(max_tokens=max_tokens)
@@ -156,6 +156,10 @@ class Judge:
         """Everything that decides its verdicts."""
         limits: list[JSON] = [self._max_attempts, self._config.max_tokens]
         return ["judge", _VERSION, model_identity(self._asked), self.prompt_digest, limits]
+
+    def keep_known(self, wrap: Callable[[Model], Model]) -> None:
+        """Has known cases put to ``wrap`` of the model, which keeps the replies or counts what they cost."""
+        self._on_known = wrap(self._asked)
 
     async def probe(self) -> Probes:
         """Has it judge the known cases; no cache answers them.
@@ -251,7 +255,7 @@ class Judge:
 
     async def _judge_fresh(self, case: Case) -> _Judgement:
         """As `_judge`, with a mark that never was, so that no cache has the reply."""
-        return await self._judge(case, self._asked, salt=secrets.token_hex(8))
+        return await self._judge(case, self._on_known, salt=secrets.token_hex(8))
 
     async def _judge(self, case: Case, model: Model, salt: str = "") -> _Judgement:
         prompt, replies, usage, name = _prompt(case, salt), list[str](), Usage(), model.name
