@@ -14,7 +14,7 @@ from av.stream import Disposition
 from clips import Clock, moving, read_code, truncate, write_clock, write_frames, write_tone
 from longtake.errors import VideoDecodeError, VideoError, VideoNotFoundError
 from longtake.video.decode import Video
-from longtake.video.probe import probe
+from longtake.video.probe import Recent, probe
 
 
 def test_info_says_what_is_in_the_file(tmp_path: Path) -> None:
@@ -32,6 +32,15 @@ def test_the_sidecar_is_carried_along(tmp_path: Path) -> None:
     clock = write_clock(tmp_path / "a.mp4", num_frames=5)
     assert Video.open(clock.path).subtitles is None
     assert Video.open(clock.path, subtitles="a.srt").subtitles == Path("a.srt")
+
+
+def test_of_what_was_probed_the_last_is_kept() -> None:
+    recent = Recent[int](2)
+    for number, name in enumerate("ab"):
+        recent.put((name, ""), number)
+    assert recent.get(("a", "")) == 0
+    recent.put(("c", ""), 2)
+    assert [recent.get((name, "")) for name in "abc"] == [0, None, 2]
 
 
 def test_probing_again_is_free_until_the_file_changes(tmp_path: Path) -> None:

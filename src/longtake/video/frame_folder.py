@@ -14,7 +14,6 @@ import hashlib
 import os
 import re
 import struct
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import ConfigError, VideoDecodeError, VideoNotFoundError
 from ..media import Chapter, TimeSpan, VideoInfo
-from .probe import Track, probe
+from .probe import MAX_KNOWN, Recent, Track, probe
 
 __all__ = [
     "BROKEN",
@@ -118,8 +117,7 @@ class _Listed:
         return self.pictures[-1][0] - self.first + 1
 
 
-_known: dict[tuple[str, str], FrameTrack] = {}
-_known_lock = threading.Lock()
+_known = Recent[FrameTrack](MAX_KNOWN)
 
 
 def open_track(path: Path, frame_fps: float | None = None) -> Track:
@@ -153,12 +151,10 @@ def probe_frames(path: Path, frame_fps: float | None = None) -> FrameTrack:
             raise
         raise VideoDecodeError(f"{path}: its frames cannot be listed: {(e.strerror or str(e)).lower()}") from e
     key = (str(path), print_ + str(frame_fps is None))
-    with _known_lock:
-        if key in _known:
-            return _known[key]
+    if (found := _known.get(key)) is not None:
+        return found
     track = _track(path, clips, fps, print_, (*warnings, *_holes(clips)))
-    with _known_lock:
-        _known[key] = track
+    _known.put(key, track)
     return track
 
 

@@ -1,6 +1,6 @@
 """What is in a video file: its picture track, its clock, its key frames and how much of it is usable.
 
-Probing reads headers and one picture; it never reads the whole file. Results are kept per process, by fingerprint.
+Probing reads headers and one picture; it never reads the whole file. The last results are kept, by fingerprint.
 Nothing here returns pictures.
 """
 
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import stat
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import av
 import av.error
@@ -27,8 +28,12 @@ from ..media import SubtitleTrack, VideoInfo
 from ..store import fingerprint
 from .extent import measure
 
-__all__ = ["Track", "open_container", "probe", "reason"]
+__all__ = ["MAX_KNOWN", "Recent", "Track", "open_container", "probe", "reason"]
 
+T = TypeVar("T")
+
+MAX_KNOWN = 256
+"""Tracks that a process keeps; that of a long episode in frames has the paths of all its pictures, some megabytes."""
 _MAX_FIRST_PACKETS = 500
 _MAX_SHOWN = 160
 
@@ -100,8 +105,29 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
-_known: dict[tuple[str, str], Track] = {}
-_known_lock = threading.Lock()
+class Recent(Generic[T]):
+    """The values used last, by key, at most ``most`` of them. For several threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values = OrderedDict[tuple[str, str], T]()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, str]) -> T | None:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: tuple[str, str], value: T) -> None:
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
+
+
+_known = Recent[Track](MAX_KNOWN)
 
 
 def probe(path: Path) -> Track:
@@ -110,14 +136,11 @@ def probe(path: Path) -> Track:
     Raises `VideoNotFoundError` and `VideoDecodeError`."""
     _check_file(path)
     key = (str(path), fingerprint(path))
-    with _known_lock:
-        found = _known.get(key)
-    if found is not None:
+    if (found := _known.get(key)) is not None:
         return found
     with open_container(path) as container:
         track = _read_track(container, path, key[1])
-    with _known_lock:
-        _known[key] = track
+    _known.put(key, track)
     return track
 
 
