@@ -36,7 +36,7 @@ from ..video.decode import Video
 from ..video.text import TimedText
 from .replies import without_thinking
 
-__all__ = ["Action", "Agent", "Event", "OnEvent", "Tool", "conversation", "run"]
+__all__ = ["Action", "Agent", "Event", "OnEvent", "Tool", "already", "conversation", "run"]
 
 MAX_FORMAT_ERRORS = 2
 """A model that breaks the form more often than this in one run will not mend itself."""
@@ -97,6 +97,16 @@ OnEvent: TypeAlias = Callable[[Event], None]
 
 class OpenVideo(Protocol):
     def __call__(self, uri: str, *, subtitles: str | None) -> Video: ...
+
+
+def already(video: Video) -> OpenVideo:
+    """For `run`, where the video is open already."""
+
+    def open_video(uri: str, *, subtitles: str | None) -> Video:
+        del uri, subtitles
+        return video
+
+    return open_video
 
 
 async def run(

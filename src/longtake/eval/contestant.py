@@ -33,7 +33,7 @@ from ..video.subtitles import find_sidecar
 from .data.benchmark import Scoring, Spec
 from .items import Item
 
-__all__ = ["BASELINES", "Contestant", "already", "contestant", "no_video"]
+__all__ = ["BASELINES", "Contestant", "contestant", "no_video"]
 
 BASELINES = ("blind", "constant", "uniform", "reader", "oracle-crop")
 _OPTIONS: dict[str, tuple[str, dict[str, JSON]]] = {
@@ -174,16 +174,6 @@ def no_video(uri: str, *, subtitles: str | None = None) -> Video:
     """Stands where a video would, for those who do not look at it: nothing of it is known."""
     del subtitles
     return cast("Video", _NoVideo(VideoInfo(uri, "", 0.0, 0.0, None, 0, 0, "none", False)))
-
-
-def already(video: Video) -> Callable[..., Video]:
-    """Opens what is open."""
-
-    def open_video(uri: str, *, subtitles: str | None) -> Video:
-        del uri, subtitles
-        return video
-
-    return open_video
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from ..agents.loop import run
+from ..agents.loop import already, run
 from ..errors import (
     ConfigError,
     LongtakeError,
@@ -28,7 +28,7 @@ from ..scoring.judge import Judge
 from ..store import digest
 from ..types import JSON, Sample, Trace, Usage
 from ..video.decode import Video
-from .contestant import Contestant, already, no_video
+from .contestant import Contestant, no_video
 from .data.benchmark import Spec
 from .grade import grade, is_judged
 from .items import Graded, Item

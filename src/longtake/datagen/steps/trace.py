@@ -5,14 +5,14 @@ policy (RFT). Owns which traces are kept and that a kept one is the same whereve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...agents.crop import Crop
-from ...agents.loop import Tool, run
+from ...agents.loop import Tool, already, run
 from ...agents.prompt import prompt_digest
 from ...errors import FormatError, MissingExtraError, ModelError, RejectedError
 from ...models.heard import Heard
@@ -127,7 +127,7 @@ def trace(model: Model, settings: TraceSettings) -> Step:
             watched,
             _sample(records[0].id, source, question),
             config=GenerateConfig(settings.temperature, settings.max_tokens),
-            open_video=_already(video),
+            open_video=already(video),
         )
         if watched.error is not None:
             raise watched.error
@@ -248,11 +248,6 @@ def _hedge(made: Trace, settings: TraceSettings) -> str | None:
 
 def _worked(turn: Turn) -> bool:
     return any(result.error is None for result in turn.results)
-
-
-def _already(video: Video) -> Callable[..., Video]:
-    """What the loop calls to open the video that is open."""
-    return lambda *_, **__: video
 
 
 class _Watched:

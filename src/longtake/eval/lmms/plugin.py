@@ -19,7 +19,7 @@ from typing import Any, cast
 import orjson
 
 from ...agents.ask import AskSettings, read_settings
-from ...agents.loop import run
+from ...agents.loop import already, run
 from ...errors import ConfigError, LongtakeError, ModelAuthError, ModelEndpointError, ModelError, StoreError, VideoError
 from ...ledger import Committer, Ledger
 from ...models.journaled import key_of
@@ -38,7 +38,7 @@ from ...types import (
     to_json,
 )
 from ...video.decode import Video
-from ..contestant import Contestant, already, contestant, no_video
+from ..contestant import Contestant, contestant, no_video
 from ..items import Item
 from .request import Request, scored_text
 
