@@ -39,8 +39,9 @@ _CHECK_PIXELS = 64 * 64
 class Check:
     """What was found. Shares are in [0, 1]; ``undecodable``: video -> why; None where no video was opened.
 
-    ``num_answers`` counts choices whose answer is known, ``expected_rows`` and ``expected_videos`` are published counts, ``repeated``
-    the groups of ids that ask the same of the same video, ``conflicts`` those of them whose answers differ,
+    ``num_answers`` counts choices whose answer is known, ``expected_rows`` and ``expected_videos`` are published
+    counts, ``repeated`` the groups of ids that ask the same of the same video, ``conflicts`` those of them whose
+    answers differ,
     ``spans_outside`` the ids of questions whose gold lies past the end of their video. ``num_videos``: a file under
     several names counts once; ``num_subtitles``: those that were found and have some, where videos were opened also in
     them or beside them. ``timed_words``: the ids of answers in words that read as times."""
