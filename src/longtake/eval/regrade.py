@@ -66,11 +66,11 @@ class Opened:
 
     @property
     def spec(self) -> Spec:
-        return _spec(self.manifest)
+        return self.manifest.spec
 
     @property
     def settings(self) -> EvalSettings:
-        return _settings(self.manifest)
+        return self.manifest.settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +87,6 @@ def _manifest(root: Path) -> Manifest:
     if manifest is None:
         raise StoreError(f"there is no evaluation in {root}; give the --out folder of longtake eval run")
     return manifest
-
-
-def _spec(manifest: Manifest) -> Spec:
-    return Spec.model_validate(manifest.told["spec"])
-
-
-def _settings(manifest: Manifest) -> EvalSettings:
-    return EvalSettings.model_validate(manifest.told["settings"])
 
 
 def with_settings(manifest: Manifest, **changes: JSON) -> Manifest:
@@ -119,8 +111,8 @@ async def open_evaluation(
         num_stored = store.num_answered
     finally:
         store.close()
-    has_judge, spec = judge is not None or manifest.told.get("judge") is not None, _spec(manifest)
-    places = [(item, epoch) for epoch in range(_settings(manifest).epochs) for item in items]
+    has_judge, spec = judge is not None or manifest.told.get("judge") is not None, manifest.spec
+    places = [(item, epoch) for epoch in range(manifest.settings.epochs) for item in items]
     graded = [
         grade(item, epoch, ended.get(at), spec, verdicts.get(at), has_judge=has_judge)
         for item, epoch in places
@@ -134,7 +126,7 @@ async def open_evaluation(
 def _ended(store: EvalStore, manifest: Manifest, items: Sequence[Item]) -> dict[tuple[str, int], Ended]:
     """What became of every question in every epoch; nothing where it was not run."""
     who, found = str(manifest.told["who_digest"]), dict[tuple[str, int], Ended]()
-    for epoch in range(_settings(manifest).epochs):
+    for epoch in range(manifest.settings.epochs):
         for item in items:
             ended = store.now(who, item.sample.id, epoch)
             if ended is not None and _asks_the_same(ended, item):
@@ -312,7 +304,7 @@ async def tried(
 
 async def _is_judged(store: EvalStore, manifest: Manifest, items: Sequence[Item], is_run: bool) -> bool:
     """Whether nothing is left for the judge that the folder has."""
-    ended, num = _ended(store, manifest, items), len(items) * _settings(manifest).epochs
+    ended, num = _ended(store, manifest, items), len(items) * manifest.settings.epochs
     if is_run and (len(ended) < num or any(how.status == "failed" and how.cause != "gold" for how in ended.values())):
         return False
     verdicts = await _verdicts(store, manifest, {item.sample.id: item for item in items}, ended, None)

@@ -69,7 +69,7 @@ def corrected(root: Path, data: tuple[str, ...]) -> Corrected:
     manifest = read_manifest(root)
     if manifest is None:
         raise StoreError(f"there is no evaluation in {root}; give the --out folder of longtake eval run")
-    settings = EvalSettings.model_validate(manifest.told["settings"]).model_copy(update={"data": data})
+    settings = manifest.settings.model_copy(update={"data": data})
     loaded = load_benchmark(settings)
     now = {item.sample.id: item for item in loaded.items}
     items = list[Item]()

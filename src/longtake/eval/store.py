@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ..changes import differences
 from ..errors import ConfigError, LongtakeError, StoreError
@@ -25,7 +25,9 @@ from ..ledger import Committer, Fsync, Ledger
 from ..models.journaled import CallJournal, key_of
 from ..store import digest, write_atomic, writer_name
 from ..types import JSON, Trace, from_json, to_json
+from .data.benchmark import Spec
 from .items import Item
+from .settings import EvalSettings
 
 __all__ = ["Ended", "EvalStore", "FailedBy", "Manifest", "read_items", "read_manifest", "write_manifest"]
 
@@ -132,6 +134,11 @@ def _ended_of(line: Mapping[str, Any]) -> Ended:
 # ---------------------------------------------------------------------------------------------------- manifest
 
 
+_M = TypeVar("_M", bound=BaseModel)
+_NEEDED = ("who_digest", "spec", "settings")
+"""What grading reads of `Manifest.told`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """``pinned``: what decides answers, the same as long as the folder is used. ``told``: what else there is to know;
@@ -139,6 +146,31 @@ class Manifest:
 
     pinned: dict[str, JSON]
     told: dict[str, JSON]
+
+    @property
+    def spec(self) -> Spec:
+        """Raises `StoreError` for what another version wrote."""
+        return self._read(Spec, "spec")
+
+    @property
+    def settings(self) -> EvalSettings:
+        """What was asked for, without credentials. Raises `StoreError` for what another version wrote."""
+        return self._read(EvalSettings, "settings")
+
+    def _read(self, kind: type[_M], name: str) -> _M:
+        try:
+            return kind.model_validate(self.told[name])
+        except ValidationError as e:
+            raise StoreError(
+                f"the {name} in run.json cannot be read ({_first(e)}): another version of longtake wrote it; use that"
+                " one, or begin a new folder"
+            ) from e
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong, in one line; pydantic's own words show the data and go over many."""
+    wrong = error.errors()[0]
+    return ": ".join(filter(None, [".".join(map(str, wrong["loc"])), wrong["msg"]]))
 
 
 _ITEMS = TypeAdapter(list[Item])
@@ -159,7 +191,13 @@ def read_manifest(root: Path) -> Manifest | None:
         sum_ = stored.pop("sum")
         if sum_ != digest(stored):
             raise StoreError(f"{path} was changed by hand; restore it, or give another folder")
-        return Manifest(dict(stored["pinned"]), dict(stored["told"]))
+        told = dict(stored["told"])
+        if lacking := [name for name in _NEEDED if name not in told]:
+            raise StoreError(
+                f"{path} is not that of an evaluation (it has no {', '.join(lacking)}); give the --out folder of"
+                " longtake eval run"
+            )
+        return Manifest(dict(stored["pinned"]), told)
     except StoreError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as e:
@@ -196,4 +234,7 @@ def read_items(root: Path) -> list[Item]:
     try:
         return _ITEMS.validate_json(path.read_bytes())
     except (OSError, ValueError, LongtakeError) as e:
-        raise StoreError(f"{path} cannot be read ({e}); give the --out folder of longtake eval run") from e
+        why = _first(e) if isinstance(e, ValidationError) else str(e)
+        raise StoreError(
+            f"{path} cannot be read ({why}); restore it, or give the --out folder of longtake eval run"
+        ) from e
