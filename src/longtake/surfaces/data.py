@@ -12,12 +12,12 @@ from rich.markup import escape
 from ..errors import ConfigError
 from .arguments import read_arguments
 from .data_cluster import add_cluster
-from .data_status import show_status, until_done
+from .data_status import show_status
 from .data_steps import add_steps
 from .looking import JsonOption
 from .show import plural
 from .steps_progress import StepBars
-from .terminal import err, out, print_json
+from .terminal import err, out, print_json, until_done
 
 if TYPE_CHECKING:
     from ..datagen.export.write import ExportReport

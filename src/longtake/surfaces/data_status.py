@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import threading
-from collections.abc import Coroutine
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from .show import plural
-from .terminal import err, out, print_json
+from .terminal import out, print_json
 
 if TYPE_CHECKING:
     from ..datagen.audit import RunStatus
 
-__all__ = ["show_status", "until_done"]
+__all__ = ["show_status"]
 
-GRACE_SECONDS = 5.0
 MAX_REASONS = 5
-T = TypeVar("T")
-
-
-def until_done(work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` gives. An interruption ends the program with what to do next."""
-    before = signal.signal(signal.SIGINT, _interrupted)
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    """The books are right at any moment, so nothing is waited for long: a thread may be decoding an hour of video."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    err.print("interrupted; what was finished is kept: give the same command again to go on")
-    timer = threading.Timer(GRACE_SECONDS, _leave)
-    timer.daemon = True
-    timer.start()
-    raise KeyboardInterrupt
-
-
-def _leave() -> None:
-    err.show_cursor(True)
-    os._exit(130)
 
 
 def show_status(folder: Path, *, as_json: bool = False, ended: bool = False, next_step: str = "") -> None:

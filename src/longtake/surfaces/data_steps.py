@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .arguments import read_arguments
-from .data_status import show_status, until_done
+from .data_status import show_status
 from .show import plural
 from .steps_progress import StepBars
-from .terminal import err, out
+from .terminal import err, out, until_done
 
 if TYPE_CHECKING:
     from ..datagen.recipes.longvideo_reason import Settings

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from .data_status import until_done
 from .eval_print import print_metrics
 from .evaluation import CoverageOption, print_result, read_eval_arguments
 from .looking import JsonOption
@@ -40,7 +39,7 @@ from .seed_options import (
     say_files,
 )
 from .show import plural
-from .terminal import err, out, print_json
+from .terminal import err, out, print_json, until_done
 
 if TYPE_CHECKING:
     from ..agents.ask import AskSettings

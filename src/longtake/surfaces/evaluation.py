@@ -11,11 +11,10 @@ from rich.markup import escape
 
 from ..errors import ConfigError
 from .arguments import read_arguments
-from .data_status import until_done
 from .eval_print import print_check, print_comparison, print_metrics
 from .eval_progress import EvalBar
 from .looking import JsonOption
-from .terminal import err, out, print_json, progress
+from .terminal import err, out, print_json, progress, until_done
 
 if TYPE_CHECKING:
     from ..eval.settings import EvalSettings

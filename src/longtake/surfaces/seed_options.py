@@ -12,9 +12,8 @@ import typer
 from rich.markup import escape
 
 from ..errors import ConfigError
-from .data_status import until_done
 from .eval_progress import EvalBar
-from .terminal import err, out
+from .terminal import err, out, until_done
 
 if TYPE_CHECKING:
     from ..eval.regrade import Opened
