@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,7 +108,7 @@ def with_processes_killed(job: Job, out: Path, *, kills: int, seed: int) -> Outc
     chance, first, began, done = random.Random(seed), job.num_requests(), time.monotonic(), 0
     while done < kills:
         process = job.begin(out)
-        if not _wait(job, process, chance):
+        if not wait_to_kill(process, job.num_requests, chance, most=2 * IN_FLIGHT):
             break
         process.kill()
         process.communicate()
@@ -122,27 +122,29 @@ def with_workers_killed(job: Job, out: Path, *, kills: int, seed: int) -> Outcom
     """Worker processes die at random, the process of the command lives."""
     chance, first, began, done = random.Random(seed), job.num_requests(), time.monotonic(), 0
     process = job.begin(out)
-    while done < kills and _wait(job, process, chance):
-        if workers := _workers(out):
+    while done < kills and wait_to_kill(process, job.num_requests, chance, most=2 * IN_FLIGHT):
+        if workers := ray_workers(out.glob("steps/*/*/*.jsonl")):
             os.kill(chance.choice(workers), signal.SIGKILL)
             done += 1
     return job.finish(process, first, began, out, done)
 
 
-def _wait(job: Job, process: subprocess.Popen[bytes], chance: random.Random) -> bool:
-    """Until it is time to kill. False when the run ended before."""
-    wanted = job.num_requests() + chance.randint(1, 2 * IN_FLIGHT)
+def wait_to_kill(
+    process: subprocess.Popen[bytes], num_requests: Callable[[], int], chance: random.Random, *, most: int
+) -> bool:
+    """Until up to ``most`` more requests came, and a little longer. False when the run ended before."""
+    wanted = num_requests() + chance.randint(1, most)
     while process.poll() is None:
-        if job.num_requests() >= wanted:
+        if num_requests() >= wanted:
             time.sleep(chance.uniform(0, 0.2))
             return process.poll() is None
         time.sleep(0.02)
     return False
 
 
-def _workers(out: Path) -> list[int]:
-    """The processes that write to the journals now."""
-    pids = {int(path.stem.split("-")[-2]) for path in out.glob("steps/*/*/*.jsonl")}
+def ray_workers(journals: Iterable[Path]) -> list[int]:
+    """The processes on Ray that write to these journals now."""
+    pids = {int(path.stem.split("-")[-2]) for path in journals}
     return sorted(pid for pid in pids if "ray::" in _name_of(pid))
 
 

@@ -12,7 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from judges import JudgingEndpoint, Seen
+from killing import ray_workers, wait_to_kill
 
 from clips import picture_of, write_frames
 from endpoint import Endpoint
@@ -71,7 +71,7 @@ class Job:
         chance, first, first_judged = random.Random(seed), self.num_requests(), self._num_judged()
         for done in range(kills):
             process = self.begin(out)
-            if not self._wait(process, chance):
+            if not wait_to_kill(process, self.num_requests, chance, most=IN_FLIGHT):
                 return self._finish(process, out, first, first_judged, done)
             process.kill()
             process.communicate()
@@ -80,24 +80,14 @@ class Job:
     def run_with_workers_killed(self, out: Path, *, kills: int, seed: int) -> Outcome:
         chance, first, first_judged, done = random.Random(seed), self.num_requests(), self._num_judged(), 0
         process = self.begin(out)
-        while done < kills and self._wait(process, chance):
-            if workers := _workers(out):
+        while done < kills and wait_to_kill(process, self.num_requests, chance, most=IN_FLIGHT):
+            if workers := ray_workers(out.glob("*/*.jsonl")):
                 os.kill(chance.choice(workers), signal.SIGKILL)
                 done += 1
         return self._finish(process, out, first, first_judged, done)
 
     def _num_judged(self) -> int:
         return 0 if self.judge is None else len(self.judge.requests)
-
-    def _wait(self, process: subprocess.Popen[bytes], chance: random.Random) -> bool:
-        """Until it is time to kill. False when the run ended before."""
-        wanted = self.num_requests() + chance.randint(1, IN_FLIGHT)
-        while process.poll() is None:
-            if self.num_requests() >= wanted:
-                time.sleep(chance.uniform(0, 0.25))
-                return process.poll() is None
-            time.sleep(0.01)
-        return False
 
     def _finish(
         self, process: subprocess.Popen[bytes], out: Path, first: int, first_judged: int, kills: int
@@ -116,19 +106,6 @@ class Job:
             len(in_doubt(out / "judge")),
             kills,
         )
-
-
-def _workers(out: Path) -> list[int]:
-    """The processes that write to the journals now."""
-    pids = {int(path.stem.split("-")[-2]) for path in out.glob("*/*.jsonl")}
-    return sorted(pid for pid in pids if "ray::" in _name_of(pid))
-
-
-def _name_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
 
 
 def without_time(metrics: dict[str, Any]) -> dict[str, Any]:
