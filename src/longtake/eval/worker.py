@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
+from ..agents.light import light
 from ..agents.loop import already, run
 from ..errors import (
     ConfigError,
@@ -32,7 +33,7 @@ from .contestant import Contestant, no_video
 from .data.benchmark import Spec
 from .grade import grade, is_judged
 from .items import Graded, Item
-from .judging import Judging, keep_judge_failure
+from .judging import Judging, bare, keep_judge_failure
 from .store import Ended, EvalStore, FailedBy
 
 __all__ = ["EvalTally", "EvalWorker", "Task", "who_digest"]
@@ -222,6 +223,7 @@ class EvalWorker:
         agent, model, config = self._who.ready(
             task.item, lambda model: JournaledModel(model, self._store.calls, self._gate, account), task.epoch
         )
+        agent = light(agent, bare(self._who.model))
         try:
             async with self._turns[account.key]:  # who asks just the same finds the replies
                 trace = await run(agent, model, sample, config=config, open_video=already(video))
