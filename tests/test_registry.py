@@ -48,7 +48,13 @@ def test_every_built_in_name_resolves(kind: Kind) -> None:
 def test_an_unknown_name_lists_the_known_ones(kind: Kind, name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         resolve(kind, name)
-    assert str(caught.value) == f"there is no {kind} {name!r}; known: {', '.join(names(kind))}"
+    assert str(caught.value).startswith(f"there is no {kind} {name!r}")
+    assert str(caught.value).endswith(f"; known: {', '.join(names(kind))}")
+
+
+def test_a_name_that_is_nearly_one_is_met_with_it() -> None:
+    with pytest.raises(ConfigError, match=r"no agent 'crpo' \(did you mean 'crop'\?\); known"):
+        resolve("agent", "crpo")
 
 
 def test_what_others_install_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
