@@ -278,6 +278,8 @@ def regrade(
     folders: FoldersArgument,
     judge: Annotated[str | None, typer.Option(help="Asks this judge what it has not said yet.")] = None,
     judge_base_url: Annotated[str | None, typer.Option(help="The judge's endpoint.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="USD the folder may cost in all.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=0, help="Tokens the folder may use in all.")] = None,
     data: Annotated[list[str] | None, typer.Option(help="The run's data with corrected answers.")] = None,
     min_coverage: CoverageOption = None,
     as_json: JsonOption = False,
@@ -287,13 +289,18 @@ def regrade(
     from ..eval.report.write import write_report
     from ..eval.run import corrected
     from ..eval.settings import JudgeSettings
+    from ..models.journaled import Limits
 
+    limits = Limits(max_cost_usd=max_cost, max_tokens=max_tokens)
     by = None if judge is None else JudgeSettings(model=judge, base_url=judge_base_url)
     results = list[tuple[str, dict[str, Any]]]()
     for folder in folders:
         gold = corrected(folder, tuple(data)) if data else None
         results.append(
-            (folder.name, asyncio.run(grade_again(folder, judge=by, corrected=gold, min_coverage=min_coverage)))
+            (
+                folder.name,
+                asyncio.run(grade_again(folder, judge=by, corrected=gold, min_coverage=min_coverage, limits=limits)),
+            )
         )
         write_report([folder], folder)
     if as_json:

@@ -49,7 +49,6 @@ from ..values import Question, Source, as_value
 __all__ = ["Take", "TraceSettings", "looked_iou", "portable", "samples", "trace"]
 
 
-
 class TraceSettings(BaseModel):
     """How traces are made, and which are kept."""
 
