@@ -65,16 +65,18 @@ def tokens(text: str) -> Iterator[tuple[str, int, int]]:
 
     ``-5``, ``3,000``, ``0:12``, ``$5``, ``5%``, ``<5`` and ``C++`` are words, and so are the signs of a formula.
     Accents are dropped where they are an ornament (Latin, Greek, Cyrillic) and kept where they make another letter."""
-    shown = text.translate(_DASHES)
+    shown = dashed = text.translate(_DASHES)
     if not shown.isascii():
         shown = "".join("x" if unicodedata.category(c) in ("Mn", "Mc") else c for c in shown)
     shown = _TAG_OR_ARROW.sub(lambda match: " " * len(match[0]), shown)
     for match in _TOKEN.finditer(shown):
-        if word := _bare(text[match.start() : match.end()].translate(_DASHES)):
+        if word := _bare(dashed[match.start() : match.end()]):
             yield word, match.start(), match.end()
 
 
 def _bare(word: str) -> str:
+    if word.isascii() and word.isalnum():
+        return word.lower()
     folded = "".join(word.casefold().replace("percent", "%").replace("per cent", "%").split())
     folded = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), folded)
     if folded.isascii():
