@@ -88,3 +88,9 @@ def test_no_range() -> None:
 def test_labels() -> None:
     assert frame_label(751.04) == "[00:12:31.0 | 751.0 s]"
     assert span_label(TimeSpan(0, 751.04)) == "[00:00:00.0 - 00:12:31.0 | 0.0 - 751.0 s]"
+
+
+def test_a_reply_that_repeats_a_digit_is_read_through_once() -> None:
+    found = split_span("1" * 200_000 + ", it was 12 - 15 s")  # looked at from every digit on, it would take an hour
+    assert found is not None
+    assert found[0] == TimeSpan(12.0, 15.0)

@@ -18,10 +18,11 @@ _HOURS, _MINUTES, _SECONDS = (
     rf"{_NUMBER}\s*{unit}(?![a-z])" for unit in ("h(?:(?:ou)?rs?)?", "m(?:in(?:ute)?s?)?", "s(?:ec(?:ond)?s?)?")
 )
 TIME = (
-    rf"(?:(?:\d+:)?\d+:{_NUMBER}(?:,\d{{3}}(?![\d:]))?(?:\s*s(?:ec(?:ond)?s?)?(?![a-z]))?"
+    rf"(?<!\d)(?:(?:\d+:)?\d+:{_NUMBER}(?:,\d{{3}}(?![\d:]))?(?:\s*s(?:ec(?:ond)?s?)?(?![a-z]))?"
     rf"|{_HOURS}(?:\s*{_MINUTES})?(?:\s*{_SECONDS})?|{_MINUTES}(?:\s*{_SECONDS})?|{_SECONDS}|{_NUMBER})"
 )
-"""A time as people and models write it, for patterns that ignore case."""
+"""A time as people and models write it, for patterns that ignore case. It begins where its digits do: a reply that
+repeats one digit for thousands of letters is read through once."""
 _TIME_ALONE = re.compile(rf"\s*({TIME})\s*", re.IGNORECASE)
 _UNIT = re.compile(rf"({_NUMBER})\s*([hms]?)", re.IGNORECASE)
 _IN_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}
